@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - lidard.conf, read
+ *
+ * One table in config.c names every key with its section, type, limits,
+ * default and help text; parsing, --print-defaults, --check and the man page's
+ * table all come from it.  A struct config is immutable once loaded.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "daemon/problem.h"
+#include "lidard/control.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/lidard/lidard.conf"
+#define CONFIG_TEXT_MAX 64
+#define CONFIG_GROUP_MAX 32
+/** Longest line, most lines of a file and most drop-ins. */
+#define CONFIG_LINE_MAX 4096
+#define CONFIG_LINES_MAX 10000
+#define CONFIG_DROPINS_MAX 256
+
+enum source_kind {
+	SOURCE_KIND_SIM,
+	SOURCE_KIND_REPLAY,
+};
+
+enum replay_pace {
+	/** By the capture's time stamps, times replay_speed. */
+	REPLAY_PACE_CAPTURE,
+	/** As fast as the slowest subscriber takes slices. */
+	REPLAY_PACE_READERS,
+};
+
+/** [sensor NAME] */
+struct sensor_config {
+	char name[LIDARD_SENSOR_NAME_MAX];
+	/** source = sim | replay */
+	enum source_kind source;
+	/** slice_bytes: most payload of a slice; 4K to 64M, default 1M */
+	uint64_t slice_bytes;
+	/** first_slice_bytes: payload of each frame's first slice, 0: as the others */
+	uint64_t first_slice_bytes;
+	/** loans: slices that may be in the source's hands at once; 2 to 256, default 8 */
+	uint32_t loans;
+	/** subscriber_slices: sum of queue + held that subscribers may reserve; default 256 */
+	uint32_t subscriber_slices;
+	/** queue, held: suggested to subscribers that do not ask; default 32 and 16 */
+	uint32_t queue;
+	uint32_t held;
+	/** crc: CRC-32C in every slice; default no */
+	bool crc;
+
+	/** sim_beams 1..1024 (128), sim_columns 1..1048576 (1024), sim_returns 1..2 (1),
+	 *  sim_hz 0.1..1000 (10), sim_noise_mm 0..1000 (10), sim_seed (1) */
+	uint32_t sim_beams;
+	uint32_t sim_columns;
+	uint32_t sim_returns;
+	double sim_hz;
+	double sim_noise_mm;
+	uint64_t sim_seed;
+	/** sim_rate: bytes of points per second, 0: what beams, columns, returns and hz give.
+	 *  Otherwise revolutions are played so fast that this rate results. */
+	uint64_t sim_rate;
+
+	/** replay_file: the capture; no default, needed for source = replay */
+	char replay_file[PATH_MAX];
+	/** replay_pace = capture | readers; replay_speed: factor, 0.001..1000 (1) */
+	enum replay_pace replay_pace;
+	double replay_speed;
+	/** replay_loop: begin again at the end (yes) */
+	bool replay_loop;
+	/** replay_subscribers: wait for so many before the first packet (0) */
+	uint32_t replay_subscribers;
+
+	/** decoder: how packets are decoded (ouster); see decoder.h */
+	char decoder[CONFIG_TEXT_MAX];
+	/** model: the sensor's model where the decoder needs it ("") */
+	char model[CONFIG_TEXT_MAX];
+	/** metadata, calibration: files the decoder needs ("") */
+	char metadata[PATH_MAX];
+	char calibration[PATH_MAX];
+};
+
+struct config {
+	/** [lidard] socket: the control socket */
+	char socket[108];
+	/** [lidard] state_dir: lock, journal of clients */
+	char state_dir[PATH_MAX];
+	/** [lidard] reclaim_helper: frees a dead client's memory; "" : a service unit does it */
+	char reclaim_helper[PATH_MAX];
+	/** [roudi] writer_group, reader_group of the payload segment; "": RouDi's own */
+	char writer_group[CONFIG_GROUP_MAX];
+	char reader_group[CONFIG_GROUP_MAX];
+	/** [sensor NAME], in the order of the files */
+	struct sensor_config *sensors;
+	unsigned int sensor_count;
+};
+
+/**
+ * config_load() - read the main file and NAME.d/ beside it
+ * @path: the main file; its drop-ins are @path.d/ *.conf in lexical order,
+ *        whose keys override the main file's (a section may be continued)
+ * @ret_config: free with config_free()
+ * @problem: the first mistake, as "file:line: ..."
+ *
+ * Return: 0; negative errno: -EINVAL for a mistake in a file.
+ */
+int config_load(const char *path, struct config **ret_config, struct problem *problem);
+
+/** config_parse() - as config_load(), from memory and without drop-ins; for tests and fuzzing */
+int config_parse(const char *name, const char *text, size_t length, struct config **ret_config,
+		 struct problem *problem);
+
+/** NULL is allowed. Return: NULL. */
+struct config *config_free(struct config *config);
+
+/** Return: true if a running sensor may go on unchanged under the new configuration. */
+bool sensor_config_equal(const struct sensor_config *a, const struct sensor_config *b);
+
+/** config_print_defaults() - the shipped lidard.conf: every key with its help, as comments */
+void config_print_defaults(FILE *out);
+
+#endif /* DAEMON_CONFIG_H */

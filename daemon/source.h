@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source.h - where slices come from
+ *
+ * A source fills loans.  All sources have the life and the rules below, and
+ * tests/conformance/test_source.c holds every one of them to it:
+ *
+ *   new -> start -> { wants/lend/next }* -> stop -> start ... -> free
+ *
+ * - next() never blocks and never waits for a loan: data that comes while no
+ *   loan is at hand is dropped, newest first, and counted (source_drop()).
+ * - A source writes into a loan only between lend() and the next() that
+ *   returns it, or stop(). After stop() nothing writes into any loan any more;
+ *   the loans still lent then belong to the sensor again, which cancels them.
+ * - The source describes the slice in the loan's header, except incarnation,
+ *   publish_index, ready_ns and published_ns, which the sensor fills in.
+ * - get_fd() is one fd, readable (EPOLLIN) when next() has work. It is valid
+ *   from start() to stop().
+ *
+ * One thread: the daemon's loop.
+ */
+#ifndef DAEMON_SOURCE_H
+#define DAEMON_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/loan.h"
+#include "daemon/problem.h"
+
+struct sensor_config;
+struct source;
+
+/** Why a slice was produced but not published. Names: source_drop_name(). */
+enum source_drop {
+	/** No loan was at hand: the pool is exhausted or the daemon was late. */
+	SOURCE_DROP_NO_LOAN,
+	/** The source itself could not keep its pace. */
+	SOURCE_DROP_OVERRUN,
+	/** Begun, but the source was stopped before it was whole. */
+	SOURCE_DROP_STOPPED,
+	SOURCE_DROP_COUNT,
+};
+
+/** Counters that only grow, over all restarts of the source. */
+struct source_stats {
+	/** Slices: produced = handed out by next() + sum(dropped). */
+	uint64_t produced;
+	uint64_t dropped[SOURCE_DROP_COUNT];
+	/** Revolutions finished, and how many of them lacked columns. */
+	uint64_t frames;
+	uint64_t partial_frames;
+	/** Sensor packets taken in, lost on the way, and not understood or another sensor's. */
+	uint64_t packets;
+	uint64_t lost_packets;
+	uint64_t ignored_packets;
+	/** Packets damaged: wrong checksum, impossible field. */
+	uint64_t bad_packets;
+	/** Packets that came after the slice they belong to was finished. */
+	uint64_t late_packets;
+	/** Columns that slices should have held and did not. */
+	uint64_t missing_columns;
+	/** CPU time spent writing payloads (what a device's DMA would do for free), ns. */
+	uint64_t fill_cpu_ns;
+};
+
+/** What the sensor knows of the readers; set before next() is called. */
+struct source_readers {
+	/** Subscriptions connected to the transport. */
+	uint32_t connected;
+	/** Smallest number of free places in any connected subscription's queue; UINT32_MAX without any. */
+	uint32_t room;
+};
+
+/** Outcomes of next(). */
+enum {
+	SOURCE_NONE = 0,
+	/** A filled loan was handed over. */
+	SOURCE_FILLED = 1,
+	/** Nothing will come any more: a replay that does not loop is over. */
+	SOURCE_END = 2,
+};
+
+struct source_ops {
+	/** "sim", "replay", ... */
+	const char *name;
+	/**
+	 * Begin, or begin again after stop(): seq restarts from 0.
+	 * Return: 0, or negative errno with @problem set.
+	 */
+	int (*start)(struct source *s, struct problem *problem);
+	/** End; idempotent. Drops what is half done (SOURCE_DROP_STOPPED). */
+	void (*stop)(struct source *s);
+	/** Free; stops first. Return: NULL. */
+	struct source *(*free)(struct source *s);
+	int (*get_fd)(struct source *s);
+	/**
+	 * Bytes the next loan should have, 0 if the source has enough loans.
+	 * Called after start() and after every lend() and next().
+	 */
+	size_t (*wants)(struct source *s);
+	/** Take a loan of at least wants() bytes. Hot path. */
+	void (*lend)(struct source *s, struct loan *loan);
+	/** Hand over the next filled loan. Hot path.
+	 *
+	 * Return: SOURCE_NONE, SOURCE_FILLED, SOURCE_END, or negative errno: the
+	 * source failed and must be stopped (@problem set).
+	 */
+	int (*next)(struct source *s, struct loan **ret_loan, struct problem *problem);
+};
+
+/** Embedded as the first member of every source. */
+struct source {
+	const struct source_ops *ops;
+	/** Borrowed; outlives the source. */
+	const struct sensor_config *config;
+	struct source_stats stats;
+	struct source_readers readers;
+	/** seq of the next slice, and how many were dropped since the last one handed out. */
+	uint64_t next_seq;
+	uint64_t lost_pending;
+	/** Facts for ListSensors, "" if unknown; set by start(). */
+	char model[64];
+	char serial[64];
+};
+
+/** source_new() - make the source a sensor's configuration names
+ *
+ * Return: 0, or negative errno with @problem set.
+ */
+int source_new(const struct sensor_config *config, struct source **ret_source,
+	       struct problem *problem);
+
+/** "no_loan", "overrun", "stopped" */
+const char *source_drop_name(enum source_drop cause);
+
+/** Reset seq at start(). */
+static inline void source_restart_seq(struct source *s)
+{
+	s->next_seq = 0;
+	s->lost_pending = 0;
+}
+
+/** Count @count slices as produced and dropped. Hot path. */
+static inline void source_drop(struct source *s, enum source_drop cause, uint64_t count)
+{
+	s->stats.produced += count;
+	s->stats.dropped[cause] += count;
+	s->next_seq += count;
+	s->lost_pending += count;
+}
+
+/** Number a slice that is about to be handed out. Hot path. */
+static inline void source_number(struct source *s, struct lidard_slice_header *header)
+{
+	s->stats.produced++;
+	header->seq = s->next_seq++;
+	header->lost_before = s->lost_pending;
+	s->lost_pending = 0;
+}
+
+/* The sources; each in its own file. */
+int source_sim_new(const struct sensor_config *config, struct source **ret_source,
+		   struct problem *problem);
+int source_replay_new(const struct sensor_config *config, struct source **ret_source,
+		      struct problem *problem);
+
+#endif /* DAEMON_SOURCE_H */
