@@ -289,7 +289,7 @@ static int adopt(struct client_registry *r, const char *name)
 	pidfd = pidfd_open(entry.pid, 0);
 	if (pidfd < 0 || !journal_entry_is_alive(&entry))
 		return -ESRCH;
-	strncpy(like.name, name, sizeof(like.name) - 1); /* a well-formed name fits */
+	snprintf(like.name, sizeof(like.name), "%.63s", name); /* a well-formed name fits */
 	like.pid = entry.pid;
 	like.uid = entry.uid;
 	like.gid = entry.gid;
