@@ -442,6 +442,28 @@ Test(source_sim, a_rate_in_bytes_is_kept)
 	rig_deinit(&rig);
 }
 
+Test(source_sim, tiny_slices_do_not_wake_the_loop_one_by_one)
+{
+	static struct rig rig;
+	struct sensor_config config = quick_config();
+	unsigned int idle = 0;
+	uint64_t begin_ns, ticks;
+
+	/* a slice every 8 us */
+	config.slice_bytes = 4096;
+	config.sim_rate = 500000000;
+	rig_init(&rig, &config, 4);
+	take_slices(&rig, 1);
+	begin_ns = clock_now_ns();
+	while (rig.count < 500) {
+		lend_all(&rig);
+		idle += step(&rig) == SOURCE_NONE;
+	}
+	ticks = (clock_now_ns() - begin_ns) / (100 * NSEC_PER_USEC);
+	cr_assert(idle <= ticks + 2, "%u times nothing to do in %" PRIu64 " ticks", idle, ticks);
+	rig_deinit(&rig);
+}
+
 Test(source_sim, slices_come_when_their_columns_were_fired)
 {
 	static struct rig rig;
