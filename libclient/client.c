@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -128,47 +129,75 @@ static bool names_are_sane(const char *broker, const char *runtime_name)
 }
 
 /* Lock of the lives held: two clients of one process must not get two names. */
-static int agree_on_life(struct lidard_client *c, uint64_t deadline_ns,
+static int agree_on_life(struct lidard_client *c, const char *current_name, uint64_t deadline_ns,
 			 struct transport_life **ret_life)
 {
 	const char *broker, *runtime_name;
 	struct varlink_reply reply;
-	int attempt, r;
+	int r;
 
-	/*
-	 * lidard may confirm the name of the life before: that one is still
-	 * locked by this process, so in a new life we ask for a new one.
-	 */
-	for (attempt = 0; attempt < 2; attempt++) {
-		r = hello(c, attempt ? "" : transport_life_get_current_name(), deadline_ns, &reply);
-		if (r < 0)
-			return r;
-		broker = varlink_get_string(reply.parameters, "broker");
-		runtime_name = varlink_get_string(reply.parameters, "runtime_name");
-		if (!names_are_sane(broker, runtime_name))
-			r = fail_transfer(c, -EPROTO, LIDARD_METHOD_HELLO);
-		else if (transport_life_name_is_taken(broker, runtime_name))
-			r = -EAGAIN;
-		else
-			r = transport_life_ref(broker, runtime_name, ret_life);
-		varlink_reply_deinit(&reply);
-		if (r != -EAGAIN)
-			return r;
-	}
-	return fail_transfer(c, -EPROTO, LIDARD_METHOD_HELLO);
+	r = hello(c, current_name, deadline_ns, &reply);
+	if (r < 0)
+		return r;
+	broker = varlink_get_string(reply.parameters, "broker");
+	runtime_name = varlink_get_string(reply.parameters, "runtime_name");
+	if (!names_are_sane(broker, runtime_name))
+		r = fail_transfer(c, -EPROTO, LIDARD_METHOD_HELLO);
+	else if (transport_life_name_is_taken(broker, runtime_name))
+		r = -EEXIST;
+	else
+		r = transport_life_ref(broker, runtime_name, ret_life);
+	varlink_reply_deinit(&reply);
+	return r;
+}
+
+static int open_link(struct lidard_client *c, uint64_t deadline_ns)
+{
+	int r;
+
+	varlink_close(&c->link);
+	r = varlink_open(&c->link, c->socket_path, deadline_ns);
+	return r < 0 ? client_fail(c, r, "%s: %s", c->socket_path, strerror(-r)) : 0;
+}
+
+/*
+ * lidard may confirm the name this process had in the life before; that one is
+ * still locked by the old runtime, so for a new life ask for a new name.  It
+ * takes another connection, since one stands for one name.
+ */
+static int open_life(struct lidard_client *c, uint64_t deadline_ns, struct transport_life **ret_life)
+{
+	int r;
+
+	r = open_link(c, deadline_ns);
+	if (r == 0)
+		r = agree_on_life(c, transport_life_get_current_name(), deadline_ns, ret_life);
+	if (r != -EEXIST)
+		return r;
+	r = open_link(c, deadline_ns);
+	if (r == 0)
+		r = agree_on_life(c, "", deadline_ns, ret_life);
+	return r == -EEXIST ? fail_transfer(c, -EPROTO, LIDARD_METHOD_HELLO) : r;
+}
+
+/* Who listens at the other end? Return: 0 if it is not to be seen. */
+static pid_t get_server_pid(const struct lidard_client *c)
+{
+	struct ucred cred = { 0 };
+	socklen_t bytes = sizeof(cred);
+
+	return getsockopt(c->link.fd, SOL_SOCKET, SO_PEERCRED, &cred, &bytes) < 0 ? 0 : cred.pid;
 }
 
 static int client_connect(struct lidard_client *c, uint64_t timeout_ns)
 {
 	uint64_t deadline_ns = clock_now_ns() + timeout_ns;
 	struct transport_life *life = NULL;
+	pid_t server_pid;
 	int r;
 
-	r = varlink_open(&c->link, c->socket_path, deadline_ns);
-	if (r < 0)
-		return client_fail(c, r, "%s: %s", c->socket_path, strerror(-r));
 	transport_life_lock();
-	r = agree_on_life(c, deadline_ns, &life);
+	r = open_life(c, deadline_ns, &life);
 	transport_life_unlock();
 	if (r < 0) {
 		varlink_close(&c->link);
@@ -177,6 +206,9 @@ static int client_connect(struct lidard_client *c, uint64_t timeout_ns)
 	transport_life_unref(c->life);
 	c->life = life;
 	c->connection++;
+	server_pid = get_server_pid(c);
+	c->same_server = server_pid && server_pid == c->server_pid;
+	c->server_pid = server_pid;
 	return 0;
 }
 
@@ -184,6 +216,9 @@ static void resume_subscriptions(struct lidard_client *c)
 {
 	struct lidard_subscription *s;
 
+	/* the same lidard still sets memory aside for what we had before */
+	for (s = c->subscriptions; s && c->same_server && client_is_connected(c); s = s->next)
+		subscription_forget(s, clock_now_ns() + RESUME_TIMEOUT_NS);
 	for (s = c->subscriptions; s && client_is_connected(c); s = s->next)
 		subscription_resume(s, clock_now_ns() + RESUME_TIMEOUT_NS);
 }

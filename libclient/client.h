@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "libclient/fork_guard.h"
 #include "libclient/transport_life.h"
@@ -33,6 +34,9 @@ struct lidard_client {
 	struct varlink link;
 	/* counts connections; a subscription is live if it has the same number */
 	uint32_t connection;
+	/* who listens, and did it before the last reconnect */
+	pid_t server_pid;
+	bool same_server;
 	/* the broker's life lidard named last; owned (a reference) */
 	struct transport_life *life;
 	/* CLOCK_MONOTONIC of the next attempt while not connected */

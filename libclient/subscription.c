@@ -133,6 +133,7 @@ static int accept_grant(struct lidard_subscription *s, const struct varlink_repl
 
 static int subscribe(struct lidard_subscription *s, uint64_t deadline_ns, struct grant *grant)
 {
+	char error[sizeof(s->client->error)];
 	struct varlink_reply reply;
 	int r;
 
@@ -145,8 +146,12 @@ static int subscribe(struct lidard_subscription *s, uint64_t deadline_ns, struct
 			    LIDARD_METHOD_SUBSCRIBE);
 	else
 		r = accept_grant(s, &reply, grant);
-	if (r < 0)
+	if (r < 0) {
+		/* keep the text that says why */
+		strcpy(error, s->client->error);
 		unsubscribe(s, grant->id, deadline_ns);
+		strcpy(s->client->error, error);
+	}
 	varlink_reply_deinit(&reply);
 	return r;
 }
@@ -156,6 +161,13 @@ static bool is_transient(int error)
 {
 	return error == -ENOTCONN || error == -ETIMEDOUT || error == -ECONNREFUSED ||
 	       error == -ENOTRECOVERABLE || error == -EPROTO;
+}
+
+void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
+{
+	if (s->id)
+		unsubscribe(s, s->id, deadline_ns);
+	s->id = 0;
 }
 
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns)

@@ -71,6 +71,9 @@ struct lidard_subscription {
 	struct frame_collector collector;
 };
 
+/** The client has a new connection to the same lidard: give up what was reserved in the old one. */
+void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns);
+
 /** The client has a new connection: subscribe there. What fails is tried again later. */
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns);
 
