@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "daemon/broker_iox.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/sink_iox.h"
@@ -119,7 +118,7 @@ static void call_hello(struct varlink *v, json_object *parameters)
 	json_object_object_add(o, "server", json_object_new_string("lidard " LIDARD_VERSION));
 	json_object_object_add(o, "transport", json_object_new_string("iceoryx"));
 	json_object_object_add(
-		o, "broker", json_object_new_string(broker_get_id(c->control->daemon->broker)));
+		o, "broker", json_object_new_string(c->control->daemon->broker_id));
 	json_object_object_add(o, "runtime_name", json_object_new_string(c->client->name));
 	varlink_reply(v, o, -1);
 }
@@ -303,23 +302,36 @@ static const struct varlink_handler control_handler = {
 	.closed = control_closed,
 };
 
-static int control_accept(struct loop_watch *watch, uint32_t events)
+int control_serve(struct control *control, int fd, struct varlink **ret_varlink)
 {
-	struct control *control = container_of(watch, struct control, listen_watch);
-	CLEANUP(cleanup_fd) int fd = -1;
-	CLEANUP(cleanup_free) struct connection *c = NULL;
+	struct connection *c;
+	int r;
 
-	fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0 || control->connections >= CONNECTIONS_MAX)
-		return 0;
+	if (control->connections >= CONNECTIONS_MAX)
+		return -EUSERS;
 	c = calloc(1, sizeof(*c));
-	if (!c || varlink_new(control->daemon->loop, fd, &control_handler, c, &c->varlink) < 0)
-		return 0;
+	if (!c)
+		return -ENOMEM;
+	r = varlink_new(control->daemon->loop, fd, &control_handler, c, &c->varlink);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
 	c->control = control;
 	control->connections++;
 	LIST_INSERT_HEAD(&control->list, c, link);
-	steal_fd(&fd);
-	(void)STEAL(c);
+	*ret_varlink = c->varlink;
+	return 0;
+}
+
+static int control_accept(struct loop_watch *watch, uint32_t events)
+{
+	struct control *control = container_of(watch, struct control, listen_watch);
+	struct varlink *v;
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 && control_serve(control, fd, &v) < 0)
+		close(fd);
 	return 0;
 }
 

@@ -27,6 +27,15 @@ int control_new(struct daemon *daemon, const char *path, const char *group,
 /** Closes every connection. NULL is allowed. Return: NULL. */
 struct control *control_free(struct control *c);
 
+struct varlink;
+/**
+ * control_serve() - serve a connected socket as if it had been accepted
+ * @fd: taken on success
+ *
+ * Return: 0; -EUSERS too many connections; -ENOMEM; -errno.
+ */
+int control_serve(struct control *c, int fd, struct varlink **ret_varlink);
+
 /** control_drop_sensor() - close the connections that subscribe the sensor and free the subscriptions */
 void control_drop_sensor(struct control *c, struct sensor *sensor);
 

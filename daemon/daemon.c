@@ -194,7 +194,8 @@ static void drop_sensors(struct daemon *d, const struct config *config)
 		wanted = config ? find_config(config, s->config.name) : NULL;
 		if (wanted && sensor_config_equal(wanted, &s->config))
 			continue;
-		log_msg(LOG_INFO, s->config.name, 0, wanted ? "configured anew" : "removed");
+		log_msg(LOG_INFO, s->config.name, 0,
+			wanted ? "configured anew" : config ? "removed" : "stopped");
 		control_drop_sensor(d->control, s);
 		LIST_REMOVE(s, link);
 		sensor_free(s);
@@ -351,6 +352,8 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 		r = watch_signals(d, problem); /* before iceoryx starts its thread */
 	if (r == 0)
 		r = broker_open(RUNTIME_NAME, &d->broker, problem);
+	if (r == 0)
+		d->broker_id = broker_get_id(d->broker);
 	if (r == 0)
 		r = client_registry_init(&d->clients, d->loop, d->config->state_dir,
 					 d->config->reclaim_helper, problem);

@@ -43,6 +43,8 @@ struct daemon {
 	struct pool_plan plan;
 	int lock_fd;
 	struct broker *broker;
+	/** Which life of RouDi: clients compare it with the one they know. */
+	const char *broker_id;
 	struct client_registry clients;
 	struct sensor_list sensors;
 	struct control *control;

@@ -46,6 +46,27 @@ void frame_builder_lend(struct frame_builder *b, struct loan *loan);
 void frame_builder_push(struct frame_builder *b, const void *datagram, size_t bytes,
 			uint64_t arrival_ns);
 
+/**
+ * frame_builder_push_patient() - as frame_builder_push(), but wait where a loan is missing
+ *
+ * For a source that can hold its packets back. @datagram stays borrowed until
+ * all of it is taken in.
+ *
+ * Return: 1, or 0: lend a loan, then frame_builder_resume(). Hot path.
+ */
+int frame_builder_push_patient(struct frame_builder *b, const void *datagram, size_t bytes,
+			       uint64_t arrival_ns);
+/** Return: 1: the datagram is taken in (or there was none), 0: lend another loan. Hot path. */
+int frame_builder_resume(struct frame_builder *b);
+
+/**
+ * frame_builder_end_with_flush() - flag the stream's last slice
+ *
+ * From now on a filled slice is only handed out when the next one has begun:
+ * the one left over at frame_builder_flush() is the last and says so.
+ */
+void frame_builder_end_with_flush(struct frame_builder *b);
+
 /** frame_builder_take() - a filled loan, oldest first. Return: 1 or 0. Hot path. */
 int frame_builder_take(struct frame_builder *b, struct loan **ret_loan);
 

@@ -202,7 +202,7 @@ static json_object *get_pools(const struct daemon *d)
 {
 	json_object *array = json_object_new_array(), *o;
 	struct broker_pool pools[BROKER_POOLS_MAX];
-	size_t i, count = broker_read_pools(d->broker, pools);
+	size_t i, count = d->broker ? broker_read_pools(d->broker, pools) : 0;
 
 	for (i = 0; i < count; i++) {
 		o = json_object_new_object();
@@ -220,7 +220,7 @@ static json_object *get_transport(const struct daemon *d)
 	json_object *o = json_object_new_object();
 
 	add_string(o, "name", "iceoryx");
-	add_string(o, "broker", broker_get_id(d->broker));
+	add_string(o, "broker", d->broker_id);
 	add_string(o, "state", d->ready ? "ok" : "starting");
 	add_uint(o, "reclaimed_clients", d->clients.reclaimed);
 	return o;
