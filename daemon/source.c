@@ -13,7 +13,7 @@ int source_new(const struct sensor_config *config, struct source **ret_source,
 	case SOURCE_KIND_SIM:
 		return source_sim_new(config, ret_source, problem);
 	case SOURCE_KIND_REPLAY:
-		break;
+		return source_replay_new(config, ret_source, problem);
 	}
 	return problem_set(problem, -EINVAL, "sensor %s: unknown source %d", config->name,
 			   (int)config->source);

@@ -13,7 +13,7 @@
 #include "daemon/scene.h"
 #include "daemon/sim_layout.h"
 #include "daemon/source.h"
-#include "tests/support/loan_pool.h"
+#include "bench/loan_pool.h"
 
 #define WAIT_MS 5000
 
