@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "iceoryx_binding_c/api.h"
+#include <iceoryx_binding_c/api.h>
 
 #define ROUDI_SOCKET "/tmp/roudi"
 #define RUNTIME_NAME_MAX 100
