@@ -18,11 +18,11 @@
 #include "daemon/sim_layout.h"
 #include "daemon/sim_renderer.h"
 #include "daemon/source.h"
-#include "tests/support/loan_pool.h"
+#include "bench/loan_pool.h"
 
-#define RUNS 5
-#define RUN_NS (100 * NSEC_PER_MSEC)
-#define POOL_LOANS 4u
+#define RUNS            5
+#define RUN_NS          (100 * NSEC_PER_MSEC)
+#define POOL_LOANS      4u
 #define COPY_STEP_BYTES (256u * 1024u)
 
 static void die(const char *text)

@@ -12,10 +12,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "iceoryx_binding_c/api.h"
+#include <iceoryx_binding_c/api.h>
 
 #define ROUDI_SOCKET "/tmp/roudi"
-#define ROUDI_MANAGEMENT "/dev/shm/iceoryx_mgmt"
 #define RUNTIME_NAME_MAX 100
 
 /* Exit status when iceoryx says it cannot go on: started again by the service manager. */
@@ -88,12 +87,15 @@ int broker_probe_registration(unsigned int timeout_s, struct problem *problem)
 	return 0;
 }
 
-/** The life of RouDi: its management segment is made anew at each start. */
+/*
+ * The life of RouDi: it makes its socket anew at each start.  Not its segments:
+ * the change time of those moves on whenever somebody maps and writes them.
+ */
 static int read_id(char id[BROKER_ID_MAX])
 {
 	struct stat st;
 
-	if (stat(ROUDI_MANAGEMENT, &st) < 0)
+	if (stat(ROUDI_SOCKET, &st) < 0)
 		return -errno;
 	snprintf(id, BROKER_ID_MAX, "%lx-%lx-%lx", (unsigned long)st.st_ino,
 		 (unsigned long)st.st_ctim.tv_sec, (unsigned long)st.st_ctim.tv_nsec);
@@ -130,7 +132,7 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 	iox_runtime_init(runtime_name);
 	r = read_id(b->id);
 	if (r < 0)
-		return problem_set(problem, r, "cannot look at " ROUDI_MANAGEMENT ": %s",
+		return problem_set(problem, r, "cannot look at " ROUDI_SOCKET ": %s",
 				   strerror(-r));
 	subscribe_introspection(b);
 	*ret_broker = STEAL(b);

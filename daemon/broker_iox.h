@@ -5,7 +5,7 @@
  * iceoryx's runtime is a process-wide singleton that aborts the process when
  * RouDi is missing, waits a minute when it hangs, and cannot be started twice.
  * So RouDi is looked at from outside before anything is asked of it: its
- * socket says whether it is there, the inode of its management segment which
+ * socket says whether it is there, the inode and birth of that socket which
  * life of it this is, and a short-lived child (lidard --probe-roudi) whether
  * it still answers.  When RouDi dies or hangs, lidard ends and is started
  * again together with it; subscribers resume by themselves.

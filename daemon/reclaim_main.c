@@ -25,7 +25,7 @@
 #include "common/cleanup.h"
 #include "daemon/broker_iox.h"
 #include "daemon/journal_entry.h"
-#include "iceoryx_binding_c/api.h"
+#include <iceoryx_binding_c/api.h>
 
 /* RouDi answers a registration within milliseconds, or it hangs. */
 #define REGISTRATION_TIMEOUT_S 5

@@ -1,175 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scene.c - the street, and what a beam meets in it
+ * scene.c - what a beam meets in the street
  *
- * Objects are upright boxes, parallel to the axes, and upright cylinders.
- * Those that stand still are listed by sector of azimuth, so a cut looks at a
- * dozen of them instead of all; the few that move are always looked at.
- *
- * Across the street (y, metres): houses -8, trees and lamps -4.5, parked cars
- * -2.4, the sensor 0 at the kerb, lanes 3.5 and 7, parked cars 10, trees and
- * lamps 12.5, houses 15.5.
+ * Objects that stand still are listed by sector of azimuth, so a cut looks at
+ * a dozen of them instead of all; the few that move are always looked at.
  */
 #include "daemon/scene.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "common/splitmix64.h"
+#include "daemon/street.h"
 
-#define OBJECTS_MAX 512
-#define SECTORS 256
-/** The street reaches so far both ways; cars wrap around there, behind the slopes. */
-#define STREET_HALF_M 120.0
+#define SECTORS      256
 #define SLOPES_TOP_M 40.0f
-#define GROUND_M (-SCENE_SENSOR_HEIGHT_M)
-
-enum shape { SHAPE_BOX, SHAPE_CYLINDER };
-
-struct object {
-	enum shape shape;
-	/** Middle, and half the extent; a cylinder's radius is half_x. */
-	float x, y;
-	float half_x, half_y;
-	float bottom_m, top_m;
-	float reflectivity;
-	float free_path_m;
-	/** Along x; 0: stands still. */
-	float speed_mps;
-};
 
 struct scene {
 	float slopes_phase;
-	unsigned int object_count;
-	/** Objects from here on move. */
-	unsigned int first_moving;
 	/** Objects that stand in sector i: sector_objects[sector_first[i] .. sector_first[i + 1]]. */
 	uint32_t sector_first[SECTORS + 1];
 	uint16_t *sector_objects;
-	struct object objects[OBJECTS_MAX];
+	struct street street;
 };
 
-/* Building the street */
-
-static void add(struct scene *scene, struct object object)
-{
-	assert(scene->object_count < OBJECTS_MAX);
-	object.bottom_m += GROUND_M;
-	object.top_m += GROUND_M;
-	scene->objects[scene->object_count++] = object;
-}
-
-/* Body and cabin; beams pass below. */
-static void add_car(struct scene *scene, uint64_t *random, double x, double y, double speed_mps)
-{
-	bool van = splitmix64_between(random, 0, 1) < 0.2;
-	float length = (float)splitmix64_between(random, van ? 4.8 : 3.8, van ? 6.0 : 4.8);
-	float roof = (float)splitmix64_between(random, van ? 2.0 : 1.4, van ? 2.7 : 1.6);
-	float paint = (float)splitmix64_between(random, 0.08, 0.8);
-	struct object car = {
-		.x = (float)x, .y = (float)y, .half_x = length / 2, .half_y = 0.9f,
-		.bottom_m = 0.25f, .top_m = roof * 0.6f,
-		.reflectivity = paint, .speed_mps = (float)speed_mps,
-	};
-
-	add(scene, car);
-	car.bottom_m = car.top_m;
-	car.top_m = roof;
-	car.half_x *= van ? 0.9f : 0.6f;
-	car.half_y = 0.8f;
-	car.reflectivity = paint * 0.5f;
-	add(scene, car);
-}
-
-static void add_tree(struct scene *scene, uint64_t *random, double x, double y)
-{
-	float top = (float)splitmix64_between(random, 5, 9);
-	struct object tree = {
-		.shape = SHAPE_CYLINDER, .x = (float)x, .y = (float)y,
-		.half_x = (float)splitmix64_between(random, 0.12, 0.25),
-		.top_m = top - 0.5f, .reflectivity = 0.25f,
-	};
-
-	add(scene, tree);
-	tree.half_x = (float)splitmix64_between(random, 1.2, 2.2);
-	tree.bottom_m = 2.4f;
-	tree.top_m = top;
-	tree.reflectivity = 0.45f;
-	tree.free_path_m = 2.0f;
-	add(scene, tree);
-}
-
-static void add_lamp(struct scene *scene, double x, double y)
-{
-	add(scene, (struct object){
-		.shape = SHAPE_CYLINDER, .x = (float)x, .y = (float)y, .half_x = 0.08f,
-		.top_m = 6.0f, .reflectivity = 0.35f,
-	});
-}
-
-/* @side: 1 for houses to the left of @front, -1 for those to the right */
-static void add_houses(struct scene *scene, uint64_t *random, double front, int side)
-{
-	double x = -STREET_HALF_M;
-
-	while (x < STREET_HALF_M) {
-		double width = splitmix64_between(random, 9, 22);
-		double depth = splitmix64_between(random, 8, 14);
-		double gap = splitmix64_between(random, 0, 1) < 0.5 ? 0 :
-								      splitmix64_between(random, 3, 9);
-
-		add(scene, (struct object){
-			.x = (float)(x + width / 2), .y = (float)(front + side * depth / 2),
-			.half_x = (float)(width / 2), .half_y = (float)(depth / 2),
-			.top_m = (float)splitmix64_between(random, 5, 18),
-			.reflectivity = (float)splitmix64_between(random, 0.2, 0.7),
-		});
-		x += width;
-		if (gap == 0)
-			continue;
-		/* a fence closes the gap, and lets about half of the light through */
-		add(scene, (struct object){
-			.x = (float)(x + gap / 2), .y = (float)(front + side * 0.1),
-			.half_x = (float)(gap / 2), .half_y = 0.03f, .top_m = 1.8f,
-			.reflectivity = 0.4f, .free_path_m = 0.09f,
-		});
-		x += gap;
-	}
-}
-
-static void add_pavement_row(struct scene *scene, uint64_t *random, double y)
-{
-	double x;
-
-	for (x = -STREET_HALF_M; x < STREET_HALF_M; x += 12) {
-		if (splitmix64_between(random, 0, 1) < 0.6)
-			add_tree(scene, random, x + splitmix64_between(random, 1, 5), y);
-		if (splitmix64_between(random, 0, 1) < 0.5)
-			add_lamp(scene, x + splitmix64_between(random, 8, 11), y);
-	}
-}
-
-static void add_parked_row(struct scene *scene, uint64_t *random, double y)
-{
-	double x;
-
-	for (x = -STREET_HALF_M; x < STREET_HALF_M; x += 6.5) {
-		if (splitmix64_between(random, 0, 1) < 0.6)
-			add_car(scene, random, x + splitmix64_between(random, 0, 0.5), y, 0);
-	}
-}
-
-static void add_traffic(struct scene *scene, uint64_t *random, double y, int direction)
-{
-	double speed = splitmix64_between(random, 7, 14);
-	double x;
-
-	/* one speed a lane, or they would drive through each other */
-	for (x = -STREET_HALF_M; x < STREET_HALF_M - 20; x += splitmix64_between(random, 20, 60))
-		add_car(scene, random, x, y, direction * speed);
-}
+/* Who stands where */
 
 static double angle_between(double a, double b)
 {
@@ -177,12 +33,12 @@ static double angle_between(double a, double b)
 }
 
 /* Half the angle an object covers, seen from the origin, around its middle. */
-static double half_width_rad(const struct object *o)
+static double half_width_rad(const struct street_object *o)
 {
 	double middle = atan2(o->y, o->x), most = 0;
 	int corner;
 
-	if (o->shape == SHAPE_CYLINDER)
+	if (o->shape == STREET_CYLINDER)
 		return asin(fmin(1, o->half_x / hypot(o->x, o->y)));
 	for (corner = 0; corner < 4; corner++) {
 		double x = o->x + (corner & 1 ? o->half_x : -o->half_x);
@@ -193,7 +49,7 @@ static double half_width_rad(const struct object *o)
 	return most;
 }
 
-static bool stands_in_sector(const struct object *o, unsigned int sector)
+static bool stands_in_sector(const struct street_object *o, unsigned int sector)
 {
 	const double width = 2 * M_PI / SECTORS;
 
@@ -206,13 +62,13 @@ static bool list_sectors(struct scene *scene)
 {
 	uint32_t sector, i, used = 0;
 
-	scene->sector_objects = calloc((size_t)SECTORS * scene->first_moving, sizeof(uint16_t));
+	scene->sector_objects = calloc((size_t)SECTORS * scene->street.first_moving, sizeof(uint16_t));
 	if (!scene->sector_objects)
 		return false;
 	for (sector = 0; sector < SECTORS; sector++) {
 		scene->sector_first[sector] = used;
-		for (i = 0; i < scene->first_moving; i++) {
-			if (stands_in_sector(&scene->objects[i], sector))
+		for (i = 0; i < scene->street.first_moving; i++) {
+			if (stands_in_sector(&scene->street.objects[i], sector))
 				scene->sector_objects[used++] = (uint16_t)i;
 		}
 	}
@@ -223,20 +79,12 @@ static bool list_sectors(struct scene *scene)
 struct scene *scene_new(uint64_t seed)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
-	uint64_t random = splitmix64_mix(seed + SPLITMIX64_STEP);
+	uint64_t random = seed;
 
 	if (!scene)
 		return NULL;
 	scene->slopes_phase = (float)splitmix64_between(&random, 0, 2 * M_PI);
-	add_houses(scene, &random, -8.0, -1);
-	add_houses(scene, &random, 15.5, 1);
-	add_pavement_row(scene, &random, -4.5);
-	add_pavement_row(scene, &random, 12.5);
-	add_parked_row(scene, &random, -2.4);
-	add_parked_row(scene, &random, 10.0);
-	scene->first_moving = scene->object_count;
-	add_traffic(scene, &random, 3.5, 1);
-	add_traffic(scene, &random, 7.0, -1);
+	street_build(&scene->street, seed);
 	if (!list_sectors(scene))
 		return scene_free(scene);
 	return scene;
@@ -274,7 +122,8 @@ static inline float max_f(float a, float b)
 	return a > b ? a : b;
 }
 
-static bool cut_box(const struct object *o, float x, float dx, float dy, struct scene_span *span)
+static bool cut_box(const struct street_object *o, float x, float dx, float dy,
+		    struct scene_span *span)
 {
 	float ax = (x - o->half_x) / dx, bx = (x + o->half_x) / dx;
 	float ay = (o->y - o->half_y) / dy, by = (o->y + o->half_y) / dy;
@@ -286,7 +135,7 @@ static bool cut_box(const struct object *o, float x, float dx, float dy, struct 
 	return span->in_m > 0 && span->in_m < span->out_m;
 }
 
-static bool cut_cylinder(const struct object *o, float dx, float dy, struct scene_span *span)
+static bool cut_cylinder(const struct street_object *o, float dx, float dy, struct scene_span *span)
 {
 	float along = o->x * dx + o->y * dy;
 	float beside = o->x * dy - o->y * dx;
@@ -315,12 +164,12 @@ static void insert(struct scene_cut *cut, const struct scene_span *span)
 	cut->span_count++;
 }
 
-static void cut_object(const struct object *o, float x, struct scene_cut *cut)
+static void cut_object(const struct street_object *o, float x, struct scene_cut *cut)
 {
 	struct scene_span span;
 	bool met;
 
-	if (o->shape == SHAPE_BOX)
+	if (o->shape == STREET_BOX)
 		met = cut_box(o, x, cut->cos_azimuth, cut->sin_azimuth, &span);
 	else
 		met = cut_cylinder(o, cut->cos_azimuth, cut->sin_azimuth, &span);
@@ -339,7 +188,7 @@ static float direction(double component)
 	return fabs(component) < 1e-9 ? 1e-9f : (float)component;
 }
 
-static float wrapped_x(const struct object *o, double time_s)
+static float wrapped_x(const struct street_object *o, double time_s)
 {
 	double x = o->x + o->speed_mps * time_s;
 
@@ -360,12 +209,12 @@ void scene_cut(const struct scene *scene, double time_s, double azimuth_rad,
 	ret_cut->slopes_m = 110.0f + 5.0f * (float)sin(3 * azimuth_rad + scene->slopes_phase);
 	ret_cut->span_count = 0;
 	for (i = scene->sector_first[sector]; i < scene->sector_first[sector + 1]; i++) {
-		const struct object *o = &scene->objects[scene->sector_objects[i]];
+		const struct street_object *o = &scene->street.objects[scene->sector_objects[i]];
 
 		cut_object(o, o->x, ret_cut);
 	}
-	for (i = scene->first_moving; i < scene->object_count; i++)
-		cut_object(&scene->objects[i], wrapped_x(&scene->objects[i], time_s), ret_cut);
+	for (i = scene->street.first_moving; i < scene->street.object_count; i++)
+		cut_object(&scene->street.objects[i], wrapped_x(&scene->street.objects[i], time_s), ret_cut);
 }
 
 /* Dashes between the lanes, asphalt, paving stones, and gardens behind. */
@@ -382,7 +231,7 @@ static float ground_reflectivity(float x, float y)
 static bool cast_at_land(const struct scene_cut *cut, const struct scene_beam *beam, float *ret_m,
 			 struct scene_echo *ret_echo)
 {
-	float ground_m = GROUND_M * beam->inverse_slope;
+	float ground_m = STREET_GROUND_M * beam->inverse_slope;
 
 	if (beam->slope < 0 && ground_m < cut->slopes_m) {
 		*ret_m = ground_m;

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SCENE_SENSOR_HEIGHT_M 1.8f
-#define SCENE_RANGE_MAX_M 120.0f
+#define SCENE_RANGE_MAX_M     120.0f
 /** Most objects one vertical plane can meet; beyond, objects are not seen. */
 #define SCENE_SPANS_MAX 96
 /** Most echoes of one beam: something translucent, and something solid behind it. */

@@ -20,21 +20,21 @@ static uint32_t firings_in(const struct sim_layout *l, uint64_t slice_bytes)
 
 static int check_values(const struct sensor_config *c, struct problem *problem)
 {
-	if (c->sim_beams == 0 || c->sim_columns == 0 || c->sim_returns == 0 ||
-	    c->sim_returns > 2 || c->sim_beams > UINT16_MAX ||
-	    (uint64_t)c->sim_beams * c->sim_columns > UINT32_MAX / 2)
+	if (c->sim_beams == 0 || c->sim_columns == 0 || c->sim_returns == 0 || c->sim_returns > 2 ||
+	    c->sim_beams > UINT16_MAX || (uint64_t)c->sim_beams * c->sim_columns > UINT32_MAX / 2)
 		return problem_set(problem, -EINVAL,
 				   "sensor %s: sim_beams = %" PRIu32 ", sim_columns = %" PRIu32
 				   ", sim_returns = %" PRIu32 ": no such revolution",
 				   c->name, c->sim_beams, c->sim_columns, c->sim_returns);
 	if (c->sim_rate == 0 && !(c->sim_hz > 0))
-		return problem_set(problem, -EINVAL,
-				   "sensor %s: sim_hz = %g: must be above 0 unless sim_rate is given",
-				   c->name, c->sim_hz);
+		return problem_set(
+			problem, -EINVAL,
+			"sensor %s: sim_hz = %g: must be above 0 unless sim_rate is given", c->name,
+			c->sim_hz);
 	if (c->slice_bytes < LIDARD_SLICE_BYTES_MIN || c->slice_bytes > LIDARD_SLICE_BYTES_MAX)
-		return problem_set(problem, -EINVAL,
-				   "sensor %s: slice_bytes = %" PRIu64 ": must be %u to %u", c->name,
-				   c->slice_bytes, LIDARD_SLICE_BYTES_MIN, LIDARD_SLICE_BYTES_MAX);
+		return problem_set(
+			problem, -EINVAL, "sensor %s: slice_bytes = %" PRIu64 ": must be %u to %u",
+			c->name, c->slice_bytes, LIDARD_SLICE_BYTES_MIN, LIDARD_SLICE_BYTES_MAX);
 	if (c->first_slice_bytes != 0 && (c->first_slice_bytes < LIDARD_SLICE_BYTES_MIN ||
 					  c->first_slice_bytes > LIDARD_SLICE_BYTES_MAX))
 		return problem_set(problem, -EINVAL,
@@ -50,14 +50,15 @@ static int cut_slices(struct sim_layout *l, const struct sensor_config *c, struc
 	uint64_t rest, count;
 
 	l->slice_firings = firings_in(l, c->slice_bytes);
-	l->first_slice_firings = c->first_slice_bytes ? firings_in(l, c->first_slice_bytes) :
-							l->slice_firings;
+	l->first_slice_firings =
+		c->first_slice_bytes ? firings_in(l, c->first_slice_bytes) : l->slice_firings;
 	rest = l->firings - l->first_slice_firings;
 	count = 1 + (rest + l->slice_firings - 1) / l->slice_firings;
 	if (count > LIDARD_FRAME_SLICES_MAX)
 		return problem_set(problem, -EINVAL,
 				   "sensor %s: sim_beams = %" PRIu32 " * sim_columns = %" PRIu32
-				   " * sim_returns = %" PRIu32 " * %zu bytes make a frame of %" PRIu64
+				   " * sim_returns = %" PRIu32
+				   " * %zu bytes make a frame of %" PRIu64
 				   " slices of slice_bytes = %" PRIu64 "; at most %u are allowed",
 				   c->name, c->sim_beams, c->sim_columns, c->sim_returns,
 				   sizeof(struct lidard_point_xyzirt), count, c->slice_bytes,
@@ -68,12 +69,12 @@ static int cut_slices(struct sim_layout *l, const struct sensor_config *c, struc
 
 static int set_pace(struct sim_layout *l, const struct sensor_config *c, struct problem *problem)
 {
-	uint32_t longest = l->slice_firings > l->first_slice_firings ? l->slice_firings :
-									l->first_slice_firings;
+	uint32_t longest = l->slice_firings > l->first_slice_firings ? l->slice_firings
+								     : l->first_slice_firings;
 	double slice_ns;
 
-	l->period_ns = c->sim_rate ? (double)l->frame_bytes * 1e9 / (double)c->sim_rate :
-				     1e9 / c->sim_hz;
+	l->period_ns =
+		c->sim_rate ? (double)l->frame_bytes * 1e9 / (double)c->sim_rate : 1e9 / c->sim_hz;
 	slice_ns = l->period_ns * longest / l->firings;
 	if (slice_ns > UINT32_MAX)
 		return problem_set(problem, -EINVAL,
@@ -103,8 +104,8 @@ static int plan_reel(struct sim_layout *l, const struct sensor_config *c, struct
 				   l->frame_bytes, c->sim_rate ? "sim_rate" : "sim_hz",
 				   c->sim_rate ? (double)c->sim_rate : c->sim_hz,
 				   SIM_REEL_BYTES_MAX);
-	l->reel_revolutions = fit < SIM_REEL_REVOLUTIONS_MAX ? (uint32_t)fit :
-							       SIM_REEL_REVOLUTIONS_MAX;
+	l->reel_revolutions =
+		fit < SIM_REEL_REVOLUTIONS_MAX ? (uint32_t)fit : SIM_REEL_REVOLUTIONS_MAX;
 	return 0;
 }
 

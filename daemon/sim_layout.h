@@ -22,7 +22,7 @@
 struct sensor_config;
 
 /** Most memory for revolutions rendered in advance, bytes, and most of them. */
-#define SIM_REEL_BYTES_MAX (256ull * 1024 * 1024)
+#define SIM_REEL_BYTES_MAX       (256ull * 1024 * 1024)
 #define SIM_REEL_REVOLUTIONS_MAX 8u
 /** Up to so many points a second are rendered as they are sent. */
 #define SIM_LIVE_POINTS_PER_SECOND 2e6
@@ -59,8 +59,8 @@ int sim_layout_init(struct sim_layout *layout, const struct sensor_config *confi
 /** First firing of a slice; slice_count is allowed and gives the end. */
 static inline uint32_t sim_layout_slice_begin(const struct sim_layout *l, uint32_t slice)
 {
-	uint64_t at = slice == 0 ? 0 :
-				   l->first_slice_firings + (uint64_t)(slice - 1) * l->slice_firings;
+	uint64_t at =
+		slice == 0 ? 0 : l->first_slice_firings + (uint64_t)(slice - 1) * l->slice_firings;
 
 	return at < l->firings ? (uint32_t)at : l->firings;
 }

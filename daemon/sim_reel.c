@@ -35,8 +35,8 @@ struct sim_reel *sim_reel_new(const struct sim_layout *layout, struct sim_render
 	reel->layout = layout;
 	reel->renderer = renderer;
 	reel->crc = crc;
-	reel->crcs = calloc((size_t)layout->reel_revolutions * layout->slice_count,
-			    sizeof(*reel->crcs));
+	reel->crcs =
+		calloc((size_t)layout->reel_revolutions * layout->slice_count, sizeof(*reel->crcs));
 	reel->memory_bytes = layout->frame_bytes * layout->reel_revolutions;
 	reel->memory = mmap(NULL, reel->memory_bytes, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

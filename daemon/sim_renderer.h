@@ -25,7 +25,7 @@
 #include "daemon/sim_layout.h"
 #include "lidard/frame.h"
 
-#define SIM_ELEVATION_TOP_DEG 15.0
+#define SIM_ELEVATION_TOP_DEG    15.0
 #define SIM_ELEVATION_BOTTOM_DEG (-25.0)
 
 struct sim_renderer;

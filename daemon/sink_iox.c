@@ -21,7 +21,7 @@
 #include "daemon/config.h"
 #include "daemon/loop.h"
 #include "daemon/pool.h"
-#include "iceoryx_binding_c/api.h"
+#include <iceoryx_binding_c/api.h>
 
 struct publisher {
 	iox_pub_storage_t storage;

@@ -48,16 +48,16 @@
 #include "daemon/sim_renderer.h"
 
 #define STEP_BYTES (256u * 1024u)
-#define STEP_NS (2 * NSEC_PER_MSEC)
+#define STEP_NS    (2 * NSEC_PER_MSEC)
 /**
  * Asking for the thread's CPU time is a system call, twice a step: as dear as
  * copying 4 KiB.  Of steps smaller than this, one in so many stands for all.
  */
 #define CPU_SMALL_STEP_BYTES (64u * 1024u)
-#define CPU_SMALL_STEPS 16u
-#define TICK_NS (100 * NSEC_PER_USEC)
+#define CPU_SMALL_STEPS      16u
+#define TICK_NS              (100 * NSEC_PER_USEC)
 /** Rendering in advance takes so much of each next(). */
-#define WIND_NS (2 * NSEC_PER_MSEC)
+#define WIND_NS       (2 * NSEC_PER_MSEC)
 #define BEHIND_MAX_NS NSEC_PER_SEC
 /** The slice being written and two to come. */
 #define LOANS_HELD 3u
@@ -114,8 +114,7 @@ static uint64_t frame_ns(const struct source_sim *sim)
 /* When all firings of the frame before @firing are over. */
 static uint64_t due_ns(const struct source_sim *sim, uint32_t firing)
 {
-	return frame_ns(sim) +
-	       (uint64_t)(sim->layout.period_ns * firing / sim->layout.firings);
+	return frame_ns(sim) + (uint64_t)(sim->layout.period_ns * firing / sim->layout.firings);
 }
 
 static void arm(struct source_sim *sim, uint64_t at_ns)
@@ -165,8 +164,8 @@ static void write_points(struct source_sim *sim, uint32_t end)
 	const struct sim_layout *l = &sim->layout;
 	uint32_t begin = sim_layout_slice_begin(l, sim->slice);
 	size_t bytes = (size_t)(end - sim->firing) * l->firing_bytes;
-	uint8_t *to = (uint8_t *)sim->filling->data +
-		      (size_t)(sim->firing - begin) * l->firing_bytes;
+	uint8_t *to =
+		(uint8_t *)sim->filling->data + (size_t)(sim->firing - begin) * l->firing_bytes;
 
 	if (sim->reel) {
 		memcpy(to, sim_reel_points(sim->reel, sim->frame, sim->firing), bytes);
@@ -415,8 +414,8 @@ static const struct source_ops sim_ops = {
 static double step_ns(const struct source_sim *sim)
 {
 	const struct sim_layout *l = &sim->layout;
-	uint32_t firings = sim->step_firings < l->slice_firings ? sim->step_firings :
-								   l->slice_firings;
+	uint32_t firings =
+		sim->step_firings < l->slice_firings ? sim->step_firings : l->slice_firings;
 
 	return l->period_ns * firings / l->firings;
 }
@@ -458,7 +457,8 @@ int source_sim_new(const struct sensor_config *config, struct source **ret_sourc
 		r = problem_set(problem, -ENOMEM,
 				"sensor %s: no memory to render %" PRIu32 " revolutions of %" PRIu64
 				" bytes",
-				config->name, sim->layout.reel_revolutions, sim->layout.frame_bytes);
+				config->name, sim->layout.reel_revolutions,
+				sim->layout.frame_bytes);
 		goto fail;
 	}
 	*ret_source = &sim->base;

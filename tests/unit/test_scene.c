@@ -30,9 +30,9 @@ static void look_round(const struct scene *scene, double time_s, double elevatio
 	unsigned int i;
 
 	for (i = 0; i < 720; i++)
-		distances[i] = look(scene, time_s, i * 0.5, elevation_deg, 0.5f, echoes) ?
-				       echoes[0].distance_m :
-				       0;
+		distances[i] = look(scene, time_s, i * 0.5, elevation_deg, 0.5f, echoes)
+				       ? echoes[0].distance_m
+				       : 0;
 }
 
 static unsigned int differences(const float a[720], const float b[720])

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/heap_loans.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GUARD LIDARD_PAYLOAD_ALIGN
+#define PATTERN 0xa5
+
+static bool untouched(const uint8_t *p, size_t bytes)
+{
+	/* all equal to the first and that to the pattern */
+	return bytes == 0 || (p[0] == PATTERN && memcmp(p, p + 1, bytes - 1) == 0);
+}
+
+void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_bytes)
+{
+	size_t bytes = (capacity_bytes + GUARD - 1) / GUARD * GUARD + 2 * GUARD;
+	unsigned int i;
+
+	if (count > HEAP_LOANS_MAX)
+		abort();
+	memset(h, 0, sizeof(*h));
+	h->count = count;
+	h->capacity_bytes = capacity_bytes;
+	for (i = 0; i < count; i++) {
+		struct heap_loan *l = &h->loans[i];
+
+		l->memory = aligned_alloc(GUARD, bytes);
+		if (!l->memory)
+			abort();
+		memset(l->memory, PATTERN, bytes);
+		l->loan.header = &l->header;
+		l->loan.data = l->memory + GUARD;
+		l->loan.capacity_bytes = capacity_bytes;
+		l->here = true;
+	}
+}
+
+void heap_loans_deinit(struct heap_loans *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < h->count; i++)
+		free(h->loans[i].memory);
+	memset(h, 0, sizeof(*h));
+}
+
+struct loan *heap_loans_take(struct heap_loans *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < h->count; i++) {
+		struct heap_loan *l = &h->loans[i];
+
+		if (!l->here)
+			continue;
+		l->here = false;
+		memset(&l->header, 0, sizeof(l->header));
+		return &l->loan;
+	}
+	return NULL;
+}
+
+void heap_loans_give_back(struct heap_loans *h, struct loan *loan)
+{
+	struct heap_loan *l = (struct heap_loan *)loan;
+
+	l->here = true;
+	memset(l->loan.data, PATTERN, h->capacity_bytes);
+}
+
+void heap_loans_give_back_all(struct heap_loans *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < h->count; i++)
+		if (!h->loans[i].here)
+			heap_loans_give_back(h, &h->loans[i].loan);
+}
+
+bool heap_loans_check(const struct heap_loans *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < h->count; i++) {
+		const struct heap_loan *l = &h->loans[i];
+		const uint8_t *data = l->loan.data;
+
+		if (!untouched(l->memory, GUARD) || !untouched(data + h->capacity_bytes, GUARD))
+			return false;
+		if (l->here && !untouched(data, h->capacity_bytes))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * heap_loans.h - loans of plain memory, for sources under test
+ *
+ * Stands in for a sink.  Every loan has a guarded page before and after its
+ * payload's memory and is filled with a pattern while nobody may write to it:
+ * heap_loans_check() fails the test if somebody did.
+ */
+#ifndef TESTS_SUPPORT_HEAP_LOANS_H
+#define TESTS_SUPPORT_HEAP_LOANS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/loan.h"
+
+#define HEAP_LOANS_MAX 256
+
+struct heap_loan {
+	struct loan loan;
+	struct lidard_slice_header header;
+	uint8_t *memory;
+	/** With the test, not with the source. */
+	bool here;
+};
+
+struct heap_loans {
+	struct heap_loan loans[HEAP_LOANS_MAX];
+	unsigned int count;
+	size_t capacity_bytes;
+};
+
+/** Aborts if memory is short. */
+void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_bytes);
+void heap_loans_deinit(struct heap_loans *h);
+/** heap_loans_take() - a loan to lend, its header zero; NULL if all are lent */
+struct loan *heap_loans_take(struct heap_loans *h);
+/** heap_loans_give_back() - it is here again and may not be written any more */
+void heap_loans_give_back(struct heap_loans *h, struct loan *loan);
+/** heap_loans_give_back_all() - the source was stopped */
+void heap_loans_give_back_all(struct heap_loans *h);
+/** Return: true if no loan that is here was written to, and no guard of any loan. */
+bool heap_loans_check(const struct heap_loans *h);
+
+#endif /* TESTS_SUPPORT_HEAP_LOANS_H */
