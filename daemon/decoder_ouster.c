@@ -277,7 +277,7 @@ int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_dec
 		       struct problem *problem)
 {
 	CLEANUP(cleanup_ouster) struct decoder_ouster *d = calloc(1, sizeof(*d));
-	uint32_t packets = (m->columns_per_frame + m->columns_per_packet - 1) / m->columns_per_packet;
+	uint32_t packets = (m->columns_per_frame - 1) / m->columns_per_packet + 1;
 
 	if (!d)
 		return problem_set(problem, -ENOMEM, "no memory for the decoder");

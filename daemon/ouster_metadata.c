@@ -194,7 +194,8 @@ static bool is_rigid(const double m[16])
 			if (fabs(dot - (i == j)) > 0.01)
 				return false;
 		}
-	return det > 0 && fabs(m[12]) < 1e-6 && fabs(m[13]) < 1e-6 && fabs(m[14]) < 1e-6 && fabs(m[15] - 1) < 1e-6;
+	return det > 0 && fabs(m[12]) < 1e-6 && fabs(m[13]) < 1e-6 && fabs(m[14]) < 1e-6 &&
+	       fabs(m[15] - 1) < 1e-6;
 }
 
 /* Return: 1 if the key is there, 0 if not. */
@@ -455,7 +456,7 @@ static int read_identity(const struct reader *r, const char *model, struct ouste
 	return 0;
 }
 
-/* "v2.3.0", or "name-v2.3.0+rest". Return: version * 1000, e.g. 2003 for 2.3; -1 if there is none. */
+/* "v2.3.0", or "name-v2.3.0+rest". Return: 2003 for 2.3; -1 if there is no version. */
 static int firmware_version(const char *text)
 {
 	unsigned int major, minor;
