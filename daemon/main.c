@@ -2,8 +2,8 @@
 /*
  * main.c - lidard's command line
  *
- * Ends by _exit(): iceoryx's exit handlers wait for RouDi, for ever if it
- * hangs.
+ * The daemon ends by _exit(): iceoryx's exit handlers wait for RouDi, for ever if
+ * it hangs.  A probe must run them, to take leave of RouDi, under an alarm.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -213,11 +213,10 @@ int main(int argc, char *argv[])
 		flush_and_exit(print_roudi_config(path));
 		break;
 	case WAIT:
-		flush_and_exit(wait_roudi(seconds));
-		break;
+		/* by exit(), or RouDi would keep a place for us, of which it has 300 */
+		exit(wait_roudi(seconds));
 	case PROBE:
-		flush_and_exit(probe_roudi());
-		break;
+		exit(probe_roudi());
 	case 'h':
 		fputs(usage, stdout);
 		break;
