@@ -156,7 +156,8 @@ static int run(const char *path)
 	r = daemon_init(&daemon, &loop, path, &problem);
 	if (r < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
-		return r == -EINVAL ? EXIT_CONFIG : 1;
+		/* a RouDi that hangs when we come is as lost as one that hangs later */
+		return r == -EINVAL ? EXIT_CONFIG : r == -ETIMEDOUT ? EXIT_BROKER_LOST : 1;
 	}
 	r = daemon_run(&daemon);
 	if (r == DAEMON_BROKER_LOST)
