@@ -108,7 +108,7 @@ static void print_man_key(FILE *out, const struct config_key *key)
 	fputc('\n', out);
 	print_man_text(out, key->help);
 	config_key_limits(key, limits, sizeof(limits));
-	fputs("Allowed: ", out);
+	fputs(".br\nAllowed: ", out);
 	print_man_text(out, limits);
 }
 

@@ -31,6 +31,8 @@
 #define REORDER_PACKETS 2
 /** Loans in the builder's hands, at most; config.h limits loans to as many. */
 #define LOANS_MAX 256
+/** A column window with a hole lets packets run ahead of their nominal columns, by less than two. */
+#define EARLY_PACKETS 4
 /** A jump of more frames forward is another recording or a restarted sensor, not loss. */
 #define JUMP_FRAMES_MAX 1000
 /** So many packets in a row, all more than this many frames back: the sensor began anew. */
@@ -105,6 +107,9 @@ struct frame_builder {
 	unsigned int packet_at;
 	uint64_t packet_number;
 	uint64_t arrival_ns;
+	/** Packets that came before the slice they count as was begun, the latest few. */
+	uint64_t early_packets[EARLY_PACKETS];
+	unsigned int early_next;
 };
 
 /* --- how frames are cut --- */
@@ -474,9 +479,14 @@ static void begin_slice(struct frame_builder *b)
 {
 	struct slice_place place = place_of_slice(b, (uint32_t)(b->next_slice % b->slice_count));
 	struct loan *loan = b->free_count ? b->free[--b->free_count] : NULL;
+	struct open_slice *s = open_at(b, b->open_count++);
+	unsigned int i;
 
 	b->last_frame = b->next_slice / b->slice_count;
-	open_slice_begin(open_at(b, b->open_count++), b->last_frame, &place, loan);
+	open_slice_begin(s, b->last_frame, &place, loan);
+	for (i = 0; i < EARLY_PACKETS; i++)
+		if (b->early_packets[i] / b->frame_packets == b->last_frame)
+			open_slice_add_packet(s, (uint32_t)(b->early_packets[i] % b->frame_packets));
 	b->next_slice++;
 }
 
@@ -563,10 +573,13 @@ static void put_column(struct frame_builder *b, const struct decoder_column *col
 static void mark_packet(struct frame_builder *b)
 {
 	uint64_t frame = b->packet.frame + b->frame_shift;
-	struct open_slice *s = find_slice(b, frame, column_of_packet(b, b->packet.place));
+	uint32_t column = column_of_packet(b, b->packet.place);
+	struct open_slice *s = find_slice(b, frame, column);
 
 	if (s)
 		open_slice_add_packet(s, b->packet.place);
+	else if (frame * b->slice_count + slice_of_column(b, column) >= b->next_slice)
+		b->early_packets[b->early_next++ % EARLY_PACKETS] = b->packet_number;
 	b->source->stats.late_packets += b->packet_late;
 }
 

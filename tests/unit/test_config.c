@@ -716,3 +716,15 @@ Test(config, the_shipped_file_with_every_comment_sign_taken_off_a_key_means_the_
 	config_free(plain);
 	free(shipped);
 }
+
+Test(config, the_man_page_lists_every_key_as_the_table_does)
+{
+	char *printed = print_or_fail(config_print_man_keys);
+	char *page = source_file_or_fail("docs/man/lidard.conf.5");
+
+	cr_assert(strstr(page, printed), "lidard.conf.5 must contain what config_print_man_keys() "
+					 "prints:\n%s",
+		  printed);
+	free(printed);
+	free(page);
+}
