@@ -506,6 +506,7 @@ static int run(struct demo *d)
 		r = start_members(d);
 	if (r < 0)
 		return r;
+	fprintf(d->out, "streaming; to look inside: nsenter -t %d -m -i lidarctl top\n", (int)getpid());
 	read_cpu(d, true);
 	if (stream_along(d) < 0)
 		d->failed = true;
