@@ -13,6 +13,7 @@
 #define PACKET_COLUMNS OUSTER_CAPTURE_PACKET_COLUMNS
 #define FRAME_PACKETS OUSTER_CAPTURE_FRAME_PACKETS
 #define PACKET_MAX 8192
+#define SERIAL 991900123456ull
 #define BEGIN_NS 1000000000ull
 #define RECORDED_NS 1700000000000000000ull
 
@@ -63,6 +64,7 @@ static size_t make_rng15(uint8_t *p, uint16_t frame_id, uint32_t frame, uint32_t
 
 	put(p, 1, 2);
 	put(p + 2, frame_id, 2);
+	put(p + 7, SERIAL, 5);
 	for (i = 0; i < PACKET_COLUMNS; i++) {
 		uint32_t column = packet * PACKET_COLUMNS + i;
 
@@ -132,11 +134,11 @@ static void write_metadata(const char *path, const struct ouster_capture_options
 
 	if (!f)
 		abort();
-	fprintf(f, "{ \"prod_line\": \"OS-1-32-G\", \"prod_sn\": \"991900123456\",\n"
+	fprintf(f, "{ \"prod_line\": \"OS-1-32-G\", \"prod_sn\": \"%llu\",\n"
 		"  \"build_rev\": \"v2.1.0\", \"timestamp_mode\": \"TIME_FROM_INTERNAL_OSC\",\n"
 		"  \"lidar_mode\": \"%ux10\", \"columns_per_frame\": %u, \"columns_per_packet\": %u,\n"
 		"  \"pixels_per_column\": %u, \"udp_profile_lidar\": \"%s\",\n"
-		"  \"lidar_origin_to_beam_origin_mm\": 12.163,\n", COLUMNS, COLUMNS, PACKET_COLUMNS,
+		"  \"lidar_origin_to_beam_origin_mm\": 12.163,\n", SERIAL, COLUMNS, COLUMNS, PACKET_COLUMNS,
 		BEAMS, o->rng15 ? "RNG15_RFL8_NIR8" : "LEGACY");
 	fprintf(f, "  \"beam_azimuth_angles\": [");
 	for (i = 0; i < BEAMS; i++)
