@@ -18,7 +18,7 @@
 #include "daemon/sim_layout.h"
 #include "daemon/sim_renderer.h"
 #include "daemon/source.h"
-#include "tests/support/loan_pool.h"
+#include "bench/loan_pool.h"
 
 #define RUNS            5
 #define RUN_NS          (100 * NSEC_PER_MSEC)

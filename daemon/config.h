@@ -24,6 +24,8 @@
 #define CONFIG_LINE_MAX 4096
 #define CONFIG_LINES_MAX 10000
 #define CONFIG_DROPINS_MAX 256
+/** Largest file, bytes. */
+#define CONFIG_FILE_MAX (1024 * 1024)
 
 enum source_kind {
 	SOURCE_KIND_SIM,
@@ -125,5 +127,8 @@ bool sensor_config_equal(const struct sensor_config *a, const struct sensor_conf
 
 /** config_print_defaults() - the shipped lidard.conf: every key with its help, as comments */
 void config_print_defaults(FILE *out);
+
+/** config_print_man_keys() - the same keys as the sections of lidard.conf(5), in man source */
+void config_print_man_keys(FILE *out);
 
 #endif /* DAEMON_CONFIG_H */

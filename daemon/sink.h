@@ -10,7 +10,7 @@
  *   NULL when there is none: then the pool is exhausted, and exhausted grows.
  * - publish() hands the loan to all readers in the order of the calls; from then
  *   on the daemon must not touch it.
- * - cancel() gives it back unseen.
+ * - cancel() takes every loan back unseen: the source was stopped.
  */
 #ifndef DAEMON_SINK_H
 #define DAEMON_SINK_H
@@ -29,9 +29,9 @@ struct sink_ops {
 	struct loan *(*loan)(struct sink *s, size_t bytes);
 	/** Hot path. */
 	void (*publish)(struct sink *s, struct loan *loan);
-	/** NULL is not allowed. */
-	void (*cancel)(struct sink *s, struct loan *loan);
-	/** Cancels what is lent. Return: NULL. */
+	/** Idempotent. */
+	void (*cancel)(struct sink *s);
+	/** Cancels first. Return: NULL. */
 	struct sink *(*free)(struct sink *s);
 };
 

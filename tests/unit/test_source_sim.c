@@ -13,7 +13,7 @@
 #include "daemon/scene.h"
 #include "daemon/sim_layout.h"
 #include "daemon/source.h"
-#include "tests/support/loan_pool.h"
+#include "bench/loan_pool.h"
 
 #define WAIT_MS 5000
 
@@ -415,7 +415,7 @@ Test(source_sim, a_slice_of_64_mib_fills_gradually, .timeout = 60)
 	cr_assert_eq(h[0].payload_bytes, LIDARD_SLICE_BYTES_MAX);
 	cr_assert_eq(h[0].slice_count, 1);
 	/* 134 ms, less the first step, as far as the machine lets us */
-	cr_assert(h[0].filled_ns - h[0].first_byte_ns > 100 * NSEC_PER_MSEC, "%" PRIu64 " ns",
+	cr_assert(h[0].filled_ns - h[0].first_byte_ns > 50 * NSEC_PER_MSEC, "%" PRIu64 " ns",
 		  h[0].filled_ns - h[0].first_byte_ns);
 	cr_assert(longest_ns < 20 * NSEC_PER_MSEC, "next() took %" PRIu64 " ns", longest_ns);
 	rig_deinit(&rig);
@@ -435,9 +435,9 @@ Test(source_sim, a_rate_in_bytes_is_kept)
 	take_slices(&rig, 161);
 	took_ns = rig.headers[160].sensor_time_ns - rig.headers[0].sensor_time_ns;
 	cr_assert_float_eq(160 * 65536 * 1e9 / (double)took_ns, 1e8, 1e5);
-	/* and not only on paper */
+	/* and not only on paper, as far as a busy machine lets us */
 	took_ns = rig.headers[160].filled_ns - rig.headers[0].filled_ns;
-	cr_assert_float_eq(160 * 65536 * 1e9 / (double)took_ns, 1e8, 2e7);
+	cr_assert_float_eq(160 * 65536 * 1e9 / (double)took_ns, 1e8, 5e7);
 	rig_deinit(&rig);
 }
 

@@ -5,8 +5,8 @@
  * Stands in for a sink: a fixed number of loans of one size, taken and given
  * back in any order.
  */
-#ifndef TESTS_SUPPORT_LOAN_POOL_H
-#define TESTS_SUPPORT_LOAN_POOL_H
+#ifndef BENCH_LOAN_POOL_H
+#define BENCH_LOAN_POOL_H
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,4 +73,4 @@ static inline void loan_pool_deinit(struct loan_pool *pool)
 	memset(pool, 0, sizeof(*pool));
 }
 
-#endif /* TESTS_SUPPORT_LOAN_POOL_H */
+#endif /* BENCH_LOAN_POOL_H */

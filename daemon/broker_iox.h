@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * broker_iox.h - RouDi, as lidard sees it
+ *
+ * iceoryx's runtime is a process-wide singleton that aborts the process when
+ * RouDi is missing, waits a minute when it hangs, and cannot be started twice.
+ * So RouDi is looked at from outside before anything is asked of it: its
+ * socket says whether it is there, the inode and birth of that socket which
+ * life of it this is, and a short-lived child (lidard --probe-roudi) whether
+ * it still answers.  When RouDi dies or hangs, lidard ends and is started
+ * again together with it; subscribers resume by themselves.
+ *
+ * One per process, one thread (iceoryx brings a keep-alive thread of its own).
+ */
+#ifndef DAEMON_BROKER_IOX_H
+#define DAEMON_BROKER_IOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/problem.h"
+
+#define BROKER_ID_MAX 48
+#define BROKER_POOLS_MAX 32
+
+/** One mempool of the payload segment, as RouDi reports it. */
+struct broker_pool {
+	/** size= of the pool in RouDi's configuration. */
+	uint32_t size;
+	uint32_t chunks;
+	uint32_t used;
+	/** Fewest chunks that were ever free. */
+	uint32_t min_free;
+};
+
+struct broker;
+
+/**
+ * broker_probe() - is RouDi there? Never blocks, some 10 µs.
+ *
+ * Return: 0; -ECONNREFUSED nobody listens; -EACCES this user may not talk to it.
+ * @problem says what to do.
+ */
+int broker_probe(struct problem *problem);
+
+/**
+ * broker_probe_registration() - register and leave again under another name
+ *
+ * For a process of its own (lidard --probe-roudi), which it may end: by SIGALRM
+ * after @timeout_s seconds when RouDi hangs.
+ * Return: 0; as broker_probe().
+ */
+int broker_probe_registration(unsigned int timeout_s, struct problem *problem);
+
+/**
+ * broker_open() - register with RouDi
+ * @runtime_name: unique on this machine, at most 100 characters
+ *
+ * Return: 0; as broker_probe(); -ENAMETOOLONG; -ENOMEM.
+ */
+int broker_open(const char *runtime_name, struct broker **ret_broker, struct problem *problem);
+/** NULL is allowed. Return: NULL. */
+struct broker *broker_free(struct broker *b);
+
+/** Identifies this life of RouDi. */
+const char *broker_get_id(const struct broker *b);
+
+/** broker_check() - is it still the RouDi we registered with? Return: 0; -ECONNREFUSED; -ESTALE it was restarted. */
+int broker_check(const struct broker *b);
+
+/**
+ * broker_read_pools() - the payload pools, from RouDi's introspection
+ *
+ * RouDi publishes them about once a second; this is the newest sample.
+ * Return: number of pools in the segment with most memory; 0 while none was received yet.
+ */
+size_t broker_read_pools(struct broker *b, struct broker_pool pools[BROKER_POOLS_MAX]);
+
+#endif /* DAEMON_BROKER_IOX_H */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reclaim_main.c - lidard-reclaim: free the shared memory of dead clients
+ *
+ *     lidard-reclaim STATE_DIR
+ *
+ * For each entry in STATE_DIR/dead whose process is really gone, a child takes
+ * the dead process' uid and gid and registers its runtime name with RouDi:
+ * RouDi then removes what the name had before (ports, chunks held), and when
+ * the child leaves, the name itself.  The uid matters because iceoryx locks a
+ * name by a file of mode 0600 that belongs to it.  Needs root, or nothing when
+ * all clients run under its own uid.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "daemon/broker_iox.h"
+#include "daemon/journal_entry.h"
+#include <iceoryx_binding_c/api.h>
+
+/* RouDi answers a registration within milliseconds, or it hangs. */
+#define REGISTRATION_TIMEOUT_S 5
+
+/* In the child: become the dead process, as far as RouDi is concerned. */
+static int impersonate(const char *name, const struct journal_entry *entry)
+{
+	struct problem problem;
+
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 ||
+			       setresgid(entry->gid, entry->gid, entry->gid) < 0 ||
+			       setresuid(entry->uid, entry->uid, entry->uid) < 0)) {
+		fprintf(stderr, "lidard-reclaim: cannot become uid %u: %s\n", entry->uid,
+			strerror(errno));
+		return 1;
+	}
+	if (getuid() != entry->uid) {
+		fprintf(stderr, "lidard-reclaim: %s belongs to uid %u; run me as root\n", name,
+			entry->uid);
+		return 1;
+	}
+	if (broker_probe(&problem) == -EACCES) {
+		fprintf(stderr, "lidard-reclaim: %s\n", problem.text);
+		return 1;
+	}
+	iox_set_loglevel(Iceoryx_LogLevel_Off);
+	alarm(REGISTRATION_TIMEOUT_S);
+	iox_runtime_init(name);
+	iox_runtime_shutdown();
+	return 0;
+}
+
+/* Return: 0 free; else an exit status. */
+static int reclaim_one(const char *name, const struct journal_entry *entry)
+{
+	int status;
+	pid_t pid;
+
+	/* No RouDi, no memory: the next one begins empty. */
+	if (broker_probe(NULL) == -ECONNREFUSED)
+		return 0;
+	pid = fork();
+	if (pid < 0)
+		return 1;
+	if (pid == 0)
+		_exit(impersonate(name, entry));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+		fprintf(stderr, "lidard-reclaim: RouDi does not answer within %d s\n",
+			REGISTRATION_TIMEOUT_S);
+		return RECLAIM_EXIT_BROKER_HANGS;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int sweep(int dir_fd)
+{
+	struct journal_entry entry;
+	struct dirent *d;
+	int worst = 0, r;
+	DIR *dir;
+
+	dir = fdopendir(dir_fd);
+	if (!dir)
+		return 1;
+	while ((d = readdir(dir))) {
+		if (!journal_entry_is_name(d->d_name))
+			continue;
+		r = journal_entry_read(dir_fd, d->d_name, &entry);
+		if (r == 0 && journal_entry_is_alive(&entry))
+			continue;
+		r = r == 0 ? reclaim_one(d->d_name, &entry) : 0;
+		if (r == 0)
+			unlinkat(dir_fd, d->d_name, 0);
+		else if (r > worst)
+			worst = r;
+	}
+	closedir(dir);
+	return worst;
+}
+
+int main(int argc, char *argv[])
+{
+	char path[4096];
+	int fd;
+
+	if (argc != 2 || argv[1][0] == '-') {
+		fprintf(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr,
+			"usage: lidard-reclaim STATE_DIR\n"
+			"Free the shared memory of the dead clients listed in STATE_DIR/dead.\n");
+		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+	}
+	snprintf(path, sizeof(path), "%s/dead", argv[1]);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		fprintf(stderr, "lidard-reclaim: cannot open %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	return sweep(fd);
+}

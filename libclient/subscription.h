@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * subscription.h - a sensor's slices on their way to the application
+ *
+ * A subscription owns its port (port.h), its counters page (account.h), its
+ * pollable fd (wake.h) and an array of slices made when it begins: lending one
+ * is taking it off a free list.  It is live while its number of the control
+ * connection is the client's; otherwise it resumes from service().
+ *
+ * Belongs to its client's thread.
+ */
+#ifndef LIBCLIENT_SUBSCRIPTION_H
+#define LIBCLIENT_SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libclient/account.h"
+#include "libclient/client.h"
+#include "libclient/frame_collector.h"
+#include "libclient/port.h"
+#include "libclient/wake.h"
+#include "lidard/control.h"
+#include "lidard/lidard.h"
+
+struct lidard_slice {
+	/* NULL: a copy, which owns its memory */
+	struct lidard_subscription *subscription;
+	struct port *port;
+	const struct lidard_slice_header *header;
+	const void *payload;
+	uint64_t taken_ns;
+	/* fork_guard.h */
+	uint32_t generation;
+	/* while free */
+	struct lidard_slice *next;
+};
+
+struct lidard_subscription {
+	/* fork_guard.h */
+	uint32_t generation;
+	struct lidard_client *client;
+	/* the client's list */
+	struct lidard_subscription *next;
+
+	char sensor[LIDARD_SENSOR_NAME_MAX];
+	uint32_t queue;
+	uint32_t held;
+	uint32_t policy;
+	uint32_t wait_mode;
+	uint64_t spin_ns;
+
+	/* the client's connection this subscription is known in, and its number there */
+	uint32_t connection;
+	uint64_t id;
+	/* NULL between two lives of the broker */
+	struct port *port;
+	struct account account;
+	struct wake wake;
+	/* what lidard said when the subscription last tried to resume; 0 */
+	int error;
+	/* CLOCK_MONOTONIC of the next attempt to resume, and of the next service() */
+	uint64_t retry_ns;
+	uint64_t service_ns;
+
+	struct lidard_slice *slices;
+	struct lidard_slice *free_slices;
+	uint32_t lent;
+	/* taken after a loss that had to be reported first (LIDARD_POLICY_LOSSLESS) */
+	struct lidard_slice *pending;
+	struct frame_collector collector;
+};
+
+/** The client has a new connection to the same lidard: give up what was reserved in the old one. */
+void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns);
+
+/** The client has a new connection: subscribe there. What fails is tried again later. */
+void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns);
+
+/** subscription_take() - lidard_subscription_take() with the policy given.
+ *
+ * Hot path.
+ */
+int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_slice **ret_slice);
+
+/** subscription_give_back() - a slice returns to the free list. Hot path. */
+void subscription_give_back(struct lidard_subscription *s, struct lidard_slice *slice);
+
+/** Is something there for the next take? Hot path. */
+bool subscription_has_data(const struct lidard_subscription *s);
+
+/** Work beside the data: connection, state, timer. */
+void subscription_service(struct lidard_subscription *s, uint64_t now_ns);
+
+/** The transport said -ENOTRECOVERABLE. */
+void subscription_lose_port(struct lidard_subscription *s);
+
+#endif /* LIBCLIENT_SUBSCRIPTION_H */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * subscription_wait.c - how an application sleeps until there is data
+ *
+ * Two ways to one end: wait() sleeps on the transport's eventfd and the control
+ * socket itself; get_fd() gives the application an fd that holds both.
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include "common/clock.h"
+#include "libclient/export.h"
+#include "libclient/subscription.h"
+
+static void relax_cpu(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static uint64_t later(uint64_t now_ns, uint64_t duration_ns)
+{
+	return duration_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + duration_ns;
+}
+
+/* Return: 0; -EINTR; what the transport has against it. */
+static int sleep_until(struct lidard_subscription *s, uint64_t now_ns, uint64_t until_ns)
+{
+	struct pollfd pfds[2] = {
+		{ .fd = -1, .events = POLLIN },
+		/* -1, and so ignored, while there is no connection */
+		{ .fd = s->client->link.fd, .events = POLLIN },
+	};
+	struct timespec ts = clock_to_timespec(until_ns - now_ns);
+	int r;
+
+	if (s->port) {
+		r = port_open_event(s->port);
+		if (r == -ENOTRECOVERABLE) {
+			subscription_lose_port(s);
+			return 0;
+		}
+		if (r < 0)
+			return r;
+		pfds[0].fd = s->port->event_fd;
+	}
+	if (ppoll(pfds, 2, &ts, NULL) < 0)
+		return -errno;
+	if (pfds[1].revents)
+		s->service_ns = 0;
+	/* news of what was taken already must not wake us again */
+	if (pfds[0].revents && !subscription_has_data(s))
+		port_clear_event(s->port);
+	return 0;
+}
+
+LIDARD_EXPORT int lidard_subscription_wait(struct lidard_subscription *subscription,
+					   int64_t timeout_ns)
+{
+	struct lidard_subscription *s = subscription;
+	uint64_t now_ns, deadline_ns = 0, spin_until_ns = 0;
+	bool first = true;
+	int r;
+
+	if (fork_guard_is_foreign(s->generation))
+		return -ECHILD;
+	for (;;) {
+		if (subscription_has_data(s))
+			return 1;
+		now_ns = clock_now_ns();
+		if (first) {
+			deadline_ns = timeout_ns < 0 ? UINT64_MAX :
+						       later(now_ns, (uint64_t)timeout_ns);
+			if (s->wait_mode == LIDARD_WAIT_POLL)
+				spin_until_ns = UINT64_MAX;
+			else if (s->wait_mode == LIDARD_WAIT_SPIN_THEN_BLOCK)
+				spin_until_ns = later(now_ns, s->spin_ns);
+			first = false;
+		}
+		if (now_ns >= s->service_ns) {
+			subscription_service(s, now_ns);
+			if (s->error)
+				return s->error;
+		}
+		if (now_ns >= deadline_ns)
+			return 0;
+		if (now_ns < spin_until_ns) {
+			relax_cpu();
+			continue;
+		}
+		r = sleep_until(s, now_ns, deadline_ns < s->service_ns ? deadline_ns :
+									  s->service_ns);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int open_fd(struct lidard_subscription *s)
+{
+	int r;
+
+	r = wake_open(&s->wake);
+	if (r < 0)
+		return r;
+	if (s->port) {
+		r = port_open_event(s->port);
+		if (r == -ENOTRECOVERABLE)
+			subscription_lose_port(s);
+		else if (r < 0)
+			wake_close(&s->wake);
+		if (r < 0 && r != -ENOTRECOVERABLE)
+			return r;
+	}
+	if (s->port)
+		wake_set_event(&s->wake, s->port->event_fd);
+	wake_add_control(&s->wake, s->client->link.fd);
+	subscription_service(s, clock_now_ns());
+	return 0;
+}
+
+LIDARD_EXPORT int lidard_subscription_get_fd(struct lidard_subscription *subscription)
+{
+	int r;
+
+	if (fork_guard_is_foreign(subscription->generation))
+		return -ECHILD;
+	if (!wake_is_open(&subscription->wake)) {
+		r = open_fd(subscription);
+		if (r < 0)
+			return r;
+	}
+	return subscription->wake.epoll_fd;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * transport_iox.c - slices by iceoryx: liblidard-iox.so
+ *
+ * One loaded copy of this object is one life of the iceoryx runtime.  A
+ * transport_subscription owns an iceoryx subscriber port; readers that sleep
+ * also own an eventfd, written by the callback of a Listener that all
+ * subscriptions of the process share.
+ *
+ * Sleeping goes through that eventfd rather than an iceoryx WaitSet: a WaitSet
+ * hides signals from the caller and treats a few of them in a row as a fatal
+ * error, waits by the wall clock, and overflows its semaphore when nobody
+ * waits for long.  A round through the Listener costs no more time.
+ *
+ * Threads: iceoryx starts one for keep-alive and one for the Listener, both
+ * with all signals blocked, so that the host's handlers and signalfds never
+ * notice them.  Each subscription belongs to one thread at a time; only its
+ * eventfd is shared with the Listener, under wake_lock.
+ *
+ * RouDi is looked for before every call that would wait for it, since iceoryx
+ * waits a minute and then ends the process.  A life of RouDi is told from the
+ * next by its socket's inode and birth.  Once it is over, ports are abandoned,
+ * never destroyed: the few bytes stay, as a late callback may still use them.
+ */
+#include "libclient/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <iceoryx_binding_c/chunk.h>
+#include <iceoryx_binding_c/listener.h>
+#include <iceoryx_binding_c/log.h>
+#include <iceoryx_binding_c/runtime.h>
+#include <iceoryx_binding_c/subscriber.h>
+
+#include "common/clock.h"
+#include "libclient/export.h"
+#include "libclient/iox_guard.h"
+
+#define ROUDI_SOCKET "/tmp/roudi"
+
+struct transport_subscription {
+	iox_sub_storage_t storage;
+	iox_sub_t port;
+	/* Guards wake_fd against the Listener's callback. */
+	pthread_mutex_t wake_lock;
+	int wake_fd;
+};
+
+static struct {
+	/* Serializes start(), subscribe() and the Listener's creation. */
+	pthread_mutex_t lock;
+	bool started;
+	/* RouDi's socket as it was at start(). */
+	struct stat roudi;
+	iox_listener_storage_t listener_storage;
+	iox_listener_t listener;
+} life = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int iox_probe(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = ROUDI_SOCKET };
+	int fd, r = 0;
+
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		r = errno == EACCES ? -EACCES : -ECONNREFUSED;
+	close(fd);
+	return r;
+}
+
+/* Is the RouDi this runtime registered with still there? */
+static int probe_life(void)
+{
+	struct stat st;
+	int r;
+
+	if (iox_guard_is_dead() || stat(ROUDI_SOCKET, &st) < 0 || st.st_ino != life.roudi.st_ino ||
+	    st.st_dev != life.roudi.st_dev || st.st_ctim.tv_sec != life.roudi.st_ctim.tv_sec ||
+	    st.st_ctim.tv_nsec != life.roudi.st_ctim.tv_nsec)
+		return -ENOTRECOVERABLE;
+	r = iox_probe();
+	return r == -ECONNREFUSED ? -ENOTRECOVERABLE : r;
+}
+
+/* Threads started meanwhile inherit the mask. */
+static void block_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, old);
+}
+
+static void restore_signals(const sigset_t *old)
+{
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+static int start_locked(const char *runtime_name)
+{
+	jmp_buf env;
+	int r;
+
+	if (life.started)
+		return probe_life();
+	if (iox_guard_is_dead())
+		return -ENOTRECOVERABLE;
+	if (strlen(runtime_name) >= TRANSPORT_NAME_MAX || runtime_name[0] == '\0')
+		return -EINVAL;
+	r = iox_probe();
+	if (r < 0)
+		return r;
+	if (stat(ROUDI_SOCKET, &life.roudi) < 0)
+		return -ECONNREFUSED;
+	iox_guard_silence();
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	iox_set_loglevel(Iceoryx_LogLevel_Off);
+	iox_runtime_init(runtime_name);
+	iox_guard_leave();
+	life.started = true;
+	return 0;
+}
+
+static int iox_start(const char *runtime_name)
+{
+	sigset_t old;
+	int r;
+
+	pthread_mutex_lock(&life.lock);
+	block_signals(&old);
+	r = start_locked(runtime_name);
+	restore_signals(&old);
+	pthread_mutex_unlock(&life.lock);
+	return r;
+}
+
+static int create_port(struct transport_subscription *s, const struct transport_subscribe *params)
+{
+	iox_sub_options_t options;
+	jmp_buf env;
+	int r;
+
+	r = probe_life();
+	if (r < 0)
+		return r;
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	iox_sub_options_init(&options);
+	options.queueCapacity = params->queue;
+	options.historyRequest = 0;
+	options.queueFullPolicy = QueueFullPolicy_DISCARD_OLDEST_DATA;
+	s->port = iox_sub_init(&s->storage, params->service, params->instance, params->event,
+			       &options);
+	iox_guard_leave();
+	return s->port ? 0 : -EUSERS;
+}
+
+static int iox_subscribe(const struct transport_subscribe *params,
+			 struct transport_subscription **ret_subscription)
+{
+	struct transport_subscription *s;
+	int r;
+
+	if (strlen(params->service) >= TRANSPORT_NAME_MAX ||
+	    strlen(params->instance) >= TRANSPORT_NAME_MAX ||
+	    strlen(params->event) >= TRANSPORT_NAME_MAX)
+		return -EINVAL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	pthread_mutex_init(&s->wake_lock, NULL);
+	s->wake_fd = -1;
+	pthread_mutex_lock(&life.lock);
+	r = life.started ? create_port(s, params) : -ENOTRECOVERABLE;
+	pthread_mutex_unlock(&life.lock);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	*ret_subscription = s;
+	return 0;
+}
+
+/* Runs in the Listener's thread. */
+static void on_data(iox_sub_t port, void *context)
+{
+	struct transport_subscription *s = context;
+
+	pthread_mutex_lock(&s->wake_lock);
+	if (s->wake_fd >= 0)
+		eventfd_write(s->wake_fd, 1);
+	pthread_mutex_unlock(&s->wake_lock);
+}
+
+static void close_wake_fd(struct transport_subscription *s)
+{
+	pthread_mutex_lock(&s->wake_lock);
+	if (s->wake_fd >= 0)
+		close(s->wake_fd);
+	s->wake_fd = -1;
+	pthread_mutex_unlock(&s->wake_lock);
+}
+
+/* Return: is the port gone, so that its memory may be given back? */
+static bool destroy_port(struct transport_subscription *s)
+{
+	jmp_buf env;
+
+	if (probe_life() < 0 || setjmp(env))
+		return false;
+	iox_guard_enter(&env);
+	if (s->wake_fd >= 0)
+		iox_listener_detach_subscriber_event(life.listener, s->port,
+						     SubscriberEvent_DATA_RECEIVED);
+	iox_sub_deinit(s->port);
+	iox_guard_leave();
+	return true;
+}
+
+static void iox_unsubscribe(struct transport_subscription *s)
+{
+	bool gone;
+
+	if (!s)
+		return;
+	pthread_mutex_lock(&life.lock);
+	gone = destroy_port(s);
+	pthread_mutex_unlock(&life.lock);
+	close_wake_fd(s);
+	if (gone) {
+		pthread_mutex_destroy(&s->wake_lock);
+		free(s);
+	}
+}
+
+static bool iox_is_connected(struct transport_subscription *s)
+{
+	return !iox_guard_is_dead() &&
+	       iox_sub_get_subscription_state(s->port) == SubscribeState_SUBSCRIBED;
+}
+
+/* hot path */
+static bool iox_has_data(struct transport_subscription *s)
+{
+	/* when iceoryx is dead, take() has something to tell */
+	return iox_guard_is_dead() || iox_sub_has_chunks(s->port);
+}
+
+static int attach(struct transport_subscription *s)
+{
+	enum iox_ListenerResult result;
+	jmp_buf env;
+	int r;
+
+	/* the Listener's condition variable comes from RouDi */
+	r = life.listener ? 0 : probe_life();
+	if (r < 0)
+		return r;
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	if (!life.listener)
+		life.listener = iox_listener_init(&life.listener_storage);
+	result = iox_listener_attach_subscriber_event_with_context_data(
+		life.listener, s->port, SubscriberEvent_DATA_RECEIVED, on_data, s);
+	iox_guard_leave();
+	if (result == ListenerResult_LISTENER_FULL)
+		return -EUSERS;
+	return result == ListenerResult_SUCCESS ? 0 : -ENOTRECOVERABLE;
+}
+
+static int iox_get_fd(struct transport_subscription *s)
+{
+	sigset_t old;
+	int r;
+
+	if (s->wake_fd >= 0)
+		return s->wake_fd;
+	if (iox_guard_is_dead())
+		return -ENOTRECOVERABLE;
+	/* data that came before the Listener was there counts as news */
+	s->wake_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->wake_fd < 0)
+		return -errno;
+	pthread_mutex_lock(&life.lock);
+	block_signals(&old);
+	r = attach(s);
+	restore_signals(&old);
+	pthread_mutex_unlock(&life.lock);
+	if (r < 0) {
+		close_wake_fd(s);
+		return r;
+	}
+	return s->wake_fd;
+}
+
+static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+{
+	struct timespec ts = clock_to_timespec(timeout_ns);
+	struct pollfd pfd = { .events = POLLIN };
+	eventfd_t value;
+
+	pfd.fd = iox_get_fd(s);
+	if (pfd.fd < 0)
+		return pfd.fd;
+	eventfd_read(pfd.fd, &value);
+	if (iox_guard_is_dead())
+		return -ENOTRECOVERABLE;
+	if (iox_has_data(s))
+		return 1;
+	if (ppoll(&pfd, 1, &ts, NULL) < 0)
+		return -errno;
+	return iox_has_data(s);
+}
+
+/* hot path */
+static int iox_take(struct transport_subscription *s, const struct lidard_slice_header **ret_header,
+		    const void **ret_payload)
+{
+	enum iox_ChunkReceiveResult result;
+	const iox_chunk_header_t *chunk;
+	const void *payload;
+	jmp_buf env;
+
+	if (iox_guard_is_dead() || setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	result = iox_sub_take_chunk(s->port, &payload);
+	iox_guard_leave();
+	switch (result) {
+	case ChunkReceiveResult_SUCCESS:
+		chunk = iox_chunk_header_from_user_payload_const(payload);
+		*ret_header = iox_chunk_header_to_user_header_const(chunk);
+		*ret_payload = payload;
+		return 1;
+	case ChunkReceiveResult_NO_CHUNK_AVAILABLE:
+		return 0;
+	case ChunkReceiveResult_TOO_MANY_CHUNKS_HELD_IN_PARALLEL:
+		return -EMFILE;
+	default:
+		return -ENOTRECOVERABLE;
+	}
+}
+
+/* hot path */
+static void iox_release(struct transport_subscription *s, const void *payload)
+{
+	jmp_buf env;
+
+	if (iox_guard_is_dead() || setjmp(env))
+		return;
+	iox_guard_enter(&env);
+	iox_sub_release_chunk(s->port, payload);
+	iox_guard_leave();
+}
+
+LIDARD_EXPORT const struct transport_ops lidard_transport = {
+	.bytes = sizeof(struct transport_ops),
+	.probe = iox_probe,
+	.start = iox_start,
+	.subscribe = iox_subscribe,
+	.unsubscribe = iox_unsubscribe,
+	.is_connected = iox_is_connected,
+	.has_data = iox_has_data,
+	.wait = iox_wait,
+	.get_fd = iox_get_fd,
+	.take = iox_take,
+	.release = iox_release,
+};

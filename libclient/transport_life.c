@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transport_life.c - see transport_life.h */
+#include "libclient/transport_life.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+#define OBJECT_NAME "liblidard-iox.so"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+	__has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+struct transport_life {
+	struct transport_life *next;
+	unsigned int refs;
+	char *broker;
+	char runtime_name[TRANSPORT_NAME_MAX];
+	/* NULL until somebody subscribes; from then on the life is kept for good. */
+	const struct transport_ops *ops;
+	bool dead;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Newest first. */
+static struct transport_life *lives;
+/* Without a namespace the object exists once, also in the children of this process. */
+static bool loaded_plainly;
+
+void transport_life_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void transport_life_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void transport_life_forget_all(void)
+{
+	/* another thread of the parent may have held the lock, or been inside the list */
+	pthread_mutex_init(&lock, NULL);
+	lives = NULL;
+}
+
+const char *transport_life_get_current_name(void)
+{
+	struct transport_life *l;
+
+	for (l = lives; l; l = l->next)
+		if (!l->dead)
+			return l->runtime_name;
+	return "";
+}
+
+bool transport_life_name_is_taken(const char *broker, const char *runtime_name)
+{
+	struct transport_life *l;
+
+	for (l = lives; l; l = l->next)
+		if ((l->dead || strcmp(l->broker, broker)) &&
+		    strcmp(l->runtime_name, runtime_name) == 0)
+			return true;
+	return false;
+}
+
+int transport_life_ref(const char *broker, const char *runtime_name,
+		       struct transport_life **ret_life)
+{
+	struct transport_life *l;
+
+	for (l = lives; l; l = l->next)
+		if (!l->dead && strcmp(l->broker, broker) == 0)
+			break;
+	if (!l) {
+		if (strlen(runtime_name) >= sizeof(l->runtime_name))
+			return -EPROTO;
+		l = calloc(1, sizeof(*l));
+		if (!l)
+			return -ENOMEM;
+		l->broker = strdup(broker);
+		if (!l->broker) {
+			free(l);
+			return -ENOMEM;
+		}
+		strcpy(l->runtime_name, runtime_name);
+		l->next = lives;
+		lives = l;
+	}
+	l->refs++;
+	*ret_life = l;
+	return 0;
+}
+
+struct transport_life *transport_life_unref(struct transport_life *life)
+{
+	struct transport_life **at;
+
+	if (!life)
+		return NULL;
+	transport_life_lock();
+	if (--life->refs == 0 && !life->ops) {
+		for (at = &lives; *at; at = &(*at)->next)
+			if (*at == life) {
+				*at = life->next;
+				break;
+			}
+		free(life->broker);
+		free(life);
+	}
+	transport_life_unlock();
+	return NULL;
+}
+
+void transport_life_set_dead(struct transport_life *life)
+{
+	transport_life_lock();
+	life->dead = true;
+	transport_life_unlock();
+}
+
+static bool wants_namespace(void)
+{
+	const char *no = secure_getenv("LIDARD_NO_NAMESPACE");
+
+	return !SANITIZED && !RUNNING_ON_VALGRIND && !(no && strcmp(no, "0"));
+}
+
+/* The object lies beside the library (build tree), in lidard/ below it, or where it was installed. */
+static int find_object(char *path, size_t size)
+{
+	const char *slash;
+	Dl_info info;
+	int length;
+
+	if (dladdr((const void *)find_object, &info) && info.dli_fname) {
+		slash = strrchr(info.dli_fname, '/');
+		length = slash ? (int)(slash - info.dli_fname) + 1 : 0;
+		if (slash) {
+			snprintf(path, size, "%.*s" OBJECT_NAME, length, info.dli_fname);
+			if (access(path, R_OK) == 0)
+				return 0;
+			snprintf(path, size, "%.*slidard/" OBJECT_NAME, length, info.dli_fname);
+			if (access(path, R_OK) == 0)
+				return 0;
+		}
+	}
+	snprintf(path, size, "%s/" OBJECT_NAME, LIDARD_MODULE_DIR);
+	return access(path, R_OK) < 0 ? -ELIBACC : 0;
+}
+
+/* glibc has 16 namespaces, and room for thread-local data of perhaps fewer. */
+static bool is_exhausted(const char *text)
+{
+	return strstr(text, "namespace") || strstr(text, "static TLS");
+}
+
+static int load(const struct transport_ops **ret_ops, char *error, size_t error_bytes)
+{
+	const struct transport_ops *ops;
+	char path[PATH_MAX];
+	const char *text;
+	bool plain = !wants_namespace();
+	void *object;
+
+	if (plain && loaded_plainly) {
+		snprintf(error, error_bytes,
+			 "iceoryx cannot be started twice without link-map namespaces");
+		return -ESTALE;
+	}
+	if (find_object(path, sizeof(path)) < 0) {
+		snprintf(error, error_bytes, "%s is not installed", path);
+		return -ELIBACC;
+	}
+	object = plain ? dlopen(path, RTLD_NOW | RTLD_LOCAL) :
+			 dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL);
+	ops = object ? dlsym(object, TRANSPORT_SYMBOL) : NULL;
+	if (!ops) {
+		text = dlerror();
+		snprintf(error, error_bytes, "%s", text ? text : path);
+		return text && is_exhausted(text) ? -ESTALE : -ELIBACC;
+	}
+	if (ops->bytes != sizeof(*ops)) {
+		snprintf(error, error_bytes, "%s belongs to another version of liblidard", path);
+		return -ELIBACC;
+	}
+	loaded_plainly = plain;
+	*ret_ops = ops;
+	return 0;
+}
+
+static int open_locked(struct transport_life *life, char *error, size_t error_bytes)
+{
+	int r;
+
+	if (life->dead)
+		return -ENOTRECOVERABLE;
+	if (!life->ops) {
+		r = load(&life->ops, error, error_bytes);
+		if (r < 0)
+			return r;
+	}
+	r = life->ops->start(life->runtime_name);
+	if (r == -ECONNREFUSED)
+		snprintf(error, error_bytes, "iceoryx's RouDi is not running (no /tmp/roudi)");
+	else if (r == -EACCES)
+		snprintf(error, error_bytes, "no permission for iceoryx's socket /tmp/roudi");
+	else if (r < 0)
+		snprintf(error, error_bytes, "iceoryx could not be started as %s: %s",
+			 life->runtime_name, strerror(-r));
+	return r;
+}
+
+int transport_life_open(struct transport_life *life, const struct transport_ops **ret_ops,
+			char *error, size_t error_bytes)
+{
+	int r;
+
+	transport_life_lock();
+	r = open_locked(life, error, error_bytes);
+	if (r == -ENOTRECOVERABLE)
+		life->dead = true;
+	transport_life_unlock();
+	if (r == 0)
+		*ret_ops = life->ops;
+	return r;
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Count what meson's test logs say passed, failed and was skipped; name every skip.
+
+A skip is excused only where this machine cannot run the test: its reason must
+begin with one of EXCUSES and the thing it names must really be absent here.
+"""
+import json
+import os
+import re
+import sys
+
+
+def data_is_absent(_reason):
+    root = os.environ.get("LIDARD_TEST_DATA") or os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared", "lidar")
+    return not os.path.isdir(root)
+
+
+def not_root(_reason):
+    return os.geteuid() != 0
+
+
+# How a skip's reason begins -> is that true of this machine?
+EXCUSES = {
+    "no test data": data_is_absent,
+    "needs root": not_root,
+}
+
+
+def skip_reasons(entry):
+    """Reasons in a test's output: TAP '# SKIP why' or a line 'SKIP: why'."""
+    out = entry.get("stdout", "") + "\n" + entry.get("stderr", "")
+    found = re.findall(r"# SKIP[:]?\s*(.*)", out) + re.findall(r"^SKIP: (.*)", out, re.M)
+    return [reason.strip() for reason in found] or ["(no reason given)"]
+
+
+def main():
+    counts = {}
+    skips = []
+    for path in sys.argv[1:]:
+        run = os.path.basename(path).removesuffix(".json")
+        for line in open(path, encoding="utf-8"):
+            entry = json.loads(line)
+            counts[entry["result"]] = counts.get(entry["result"], 0) + 1
+            text = entry.get("stdout", "")
+            if entry["result"] == "SKIP" or re.search(r"^ok .*# SKIP", text, re.M):
+                skips += [(run, entry["name"], reason) for reason in skip_reasons(entry)]
+    print(", ".join(f"{n} {result}" for result, n in sorted(counts.items())) or "nothing ran")
+    bad = 0
+    for run, name, reason in skips:
+        excused = any(reason.startswith(start) and check(reason) for start, check in EXCUSES.items())
+        bad += not excused
+        print(f"skipped{'' if excused else ' (THIS MACHINE COULD RUN IT)'}: {run}: {name}: {reason}")
+    print(f"{len(skips)} skipped")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* demo_stack.c - see demo_stack.h */
+#include "tools/demo_stack.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "lidard/lidard.h"
+#include "tools/complain.h"
+#include "tools/stop.h"
+
+#define STACK_CONFIG SANDBOX_DIR "/lidard.conf"
+#define STACK_ROUDI_CONFIG SANDBOX_DIR "/roudi.toml"
+/** RouDi writes all of its memory once: a second for 1.3 GiB on a quiet machine. */
+#define STACK_ROUDI_TIMEOUT_NS (90 * NSEC_PER_SEC)
+#define STACK_LIDARD_TIMEOUT_NS (30 * NSEC_PER_SEC)
+#define STACK_END_NS (5 * NSEC_PER_SEC)
+#define STACK_LOOK_NS (20 * NSEC_PER_MSEC)
+
+static bool try_path(char *path, const char *directory, const char *name)
+{
+	return snprintf(path, PATH_MAX, "%s/%s", directory, name) < PATH_MAX &&
+	       access(path, X_OK) == 0;
+}
+
+static bool find_in_path(char *path, const char *name)
+{
+	const char *list = getenv("PATH");
+	char copy[4096], *directory, *next;
+
+	snprintf(copy, sizeof(copy), "%s", list ? list : "/usr/local/bin:/usr/bin:/bin");
+	for (directory = strtok_r(copy, ":", &next); directory;
+	     directory = strtok_r(NULL, ":", &next))
+		if (try_path(path, directory, name))
+			return true;
+	return false;
+}
+
+static int find_own(char *path, const char *here, const char *name)
+{
+	/* the build tree; an installed prefix; where the package put it */
+	static const char *const places[] = { "../daemon", ".", "../libexec/lidard",
+					      "../sbin" };
+	char directory[PATH_MAX + 32];
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(directory, sizeof(directory), "%s/%s", here, places[i]);
+		if (try_path(path, directory, name))
+			return 0;
+	}
+	return find_in_path(path, name) || try_path(path, LIDARD_LIBEXECDIR, name) ? 0 : -ENOENT;
+}
+
+int demo_stack_find(struct demo_stack *s)
+{
+	char here[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
+
+	here[n > 0 ? n : 0] = '\0';
+	slash = strrchr(here, '/');
+	if (slash)
+		*slash = '\0';
+	if (find_own(s->lidard_path, here, "lidard") < 0) {
+		complain("cannot find lidard beside %s or in $PATH", here);
+		return -ENOENT;
+	}
+	/* without it a dead reader's memory stays taken: no reason not to start */
+	if (find_own(s->reclaim_path, here, "lidard-reclaim") < 0)
+		s->reclaim_path[0] = '\0';
+	if (!find_in_path(s->roudi_path, "iox-roudi")) {
+		complain("cannot find iox-roudi in $PATH (apt-get install iceoryx)");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static void write_sensor(FILE *f, const struct demo_sensor *d)
+{
+	const struct demo_plan *p = d->plan;
+
+	fprintf(f, "\n[sensor " DEMO_SENSOR "]\nslice_bytes = %" PRIu64 "\nloans = %u\n"
+		   "subscriber_slices = %u\nqueue = %u\nheld = %u\n",
+		p->slice_bytes, p->loans, p->subscriber_slices, p->queue, p->held);
+	if (!d->replay_file) {
+		fprintf(f, "source = sim\nsim_beams = %u\nsim_columns = %u\nsim_rate = %" PRIu64 "\n",
+			DEMO_BEAMS, p->columns, d->rate);
+		return;
+	}
+	fprintf(f, "source = replay\nreplay_file = %s\nreplay_loop = %s\nreplay_subscribers = %u\n",
+		d->replay_file, d->once ? "no" : "yes", p->subscribers);
+	if (d->decoder)
+		fprintf(f, "decoder = %s\n", d->decoder);
+	if (d->metadata)
+		fprintf(f, "metadata = %s\n", d->metadata);
+	if (d->calibration)
+		fprintf(f, "calibration = %s\n", d->calibration);
+}
+
+static int write_config(const struct demo_stack *s, const struct demo_sensor *sensor)
+{
+	CLEANUP(cleanup_file) FILE *f = fopen(STACK_CONFIG, "we");
+
+	if (!f)
+		return -errno;
+	fprintf(f, "[lidard]\nsocket = " DEMO_SOCKET "\nstate_dir = /run/lidard/state\n"
+		   "reclaim_helper = %s\n\n[roudi]\nwriter_group = %s\nreader_group = %s\n",
+		s->reclaim_path, s->lidard_user.gid ? SANDBOX_GROUP_LIDARD : "",
+		s->lidard_user.gid ? SANDBOX_GROUP_READER : "");
+	write_sensor(f, sensor);
+	return fflush(f) == 0 ? 0 : -errno;
+}
+
+/* lidard computes RouDi's pools from its own configuration. */
+static int write_roudi_config(struct demo_stack *s)
+{
+	char *argv[] = { s->lidard_path, (char *)"--config", (char *)STACK_CONFIG,
+			 (char *)"--print-roudi-config", NULL };
+	CLEANUP(cleanup_file) FILE *f = fopen(STACK_ROUDI_CONFIG, "we");
+	CLEANUP(cleanup_free) char *text = NULL;
+	struct child c = CHILD_NULL;
+	int r;
+
+	if (!f)
+		return -errno;
+	r = child_exec(&c, "lidard", NULL, argv);
+	if (r < 0)
+		return r;
+	if (!child_wait(&c, STACK_LIDARD_TIMEOUT_NS) || c.status != 0) {
+		complain("lidard refuses the demo's configuration:");
+		child_print_output(&c);
+		child_end(&c, SIGKILL, 0);
+		return -EINVAL;
+	}
+	text = child_read_output(&c);
+	child_end(&c, SIGKILL, 0);
+	return text && fputs(text, f) >= 0 && fflush(f) == 0 ? 0 : -EIO;
+}
+
+/* Wait until ready() says yes, a child ends, a signal comes or the time is over. */
+static int wait_until(struct demo_stack *s, bool (*ready)(void *data), void *data,
+		      uint64_t timeout_ns, const char *what)
+{
+	struct timespec pause = clock_to_timespec(STACK_LOOK_NS);
+	uint64_t end_ns = clock_now_ns() + timeout_ns;
+
+	while (!ready(data)) {
+		if (stop_requested())
+			return -EINTR;
+		if (demo_stack_has_failed(s))
+			return -ECHILD;
+		if (clock_now_ns() >= end_ns) {
+			complain("%s does not answer", what);
+			child_print_output(&s->roudi);
+			child_print_output(&s->lidard);
+			return -ETIMEDOUT;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static bool waiter_has_ended(void *data)
+{
+	return child_has_ended(data);
+}
+
+static int start_roudi(struct demo_stack *s)
+{
+	char *argv[] = { s->roudi_path, (char *)"-m", (char *)"off", (char *)"-c",
+			 (char *)STACK_ROUDI_CONFIG, NULL };
+	char *wait_argv[] = { s->lidard_path, (char *)"--wait-roudi=80", NULL };
+	/* root, and with its sockets' group: it has to reach every reader's */
+	struct child_user user = s->lidard_user;
+	struct child waiter = CHILD_NULL;
+	int r;
+
+	user.uid = 0;
+	r = child_exec(&s->roudi, "iox-roudi", &user, argv);
+	if (r == 0)
+		r = child_exec(&waiter, "lidard --wait-roudi", NULL, wait_argv);
+	if (r < 0) {
+		complain("cannot start RouDi: %s", strerror(-r));
+		return r;
+	}
+	r = wait_until(s, waiter_has_ended, &waiter, STACK_ROUDI_TIMEOUT_NS, "RouDi");
+	if (r == 0 && waiter.status != 0) {
+		complain("RouDi does not come up:");
+		child_print_output(&waiter);
+		child_print_output(&s->roudi);
+		r = -ECONNREFUSED;
+	}
+	child_end(&waiter, SIGKILL, 0);
+	return r;
+}
+
+static bool lidard_answers(void *data)
+{
+	struct lidard_client_opts opts = {
+		.size = sizeof(opts),
+		.socket_path = DEMO_SOCKET,
+		.name = "lidarctl demo",
+	};
+	struct lidard_client *client;
+
+	if (lidard_client_new(&opts, &client) < 0)
+		return false;
+	lidard_client_free(client);
+	return true;
+}
+
+static int start_lidard(struct demo_stack *s)
+{
+	char *argv[] = { s->lidard_path, (char *)"--config", (char *)STACK_CONFIG, NULL };
+	int r;
+
+	if (mkdir("/run/lidard", 0755) < 0 && errno != EEXIST)
+		return -errno;
+	if (mkdir("/run/lidard/state", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (chown("/run/lidard", s->lidard_user.uid, s->lidard_user.gid) < 0 ||
+	    chown("/run/lidard/state", s->lidard_user.uid, s->lidard_user.gid) < 0)
+		return -errno;
+	r = child_exec(&s->lidard, "lidard", &s->lidard_user, argv);
+	if (r < 0) {
+		complain("cannot start lidard: %s", strerror(-r));
+		return r;
+	}
+	return wait_until(s, lidard_answers, NULL, STACK_LIDARD_TIMEOUT_NS, "lidard");
+}
+
+int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensor,
+		     const struct sandbox *sandbox)
+{
+	int r;
+
+	s->lidard_user = (struct child_user){ .uid = 0, .gid = 0 };
+	s->reader_user = s->lidard_user;
+	r = write_config(s, sensor);
+	if (r < 0)
+		complain("cannot write " STACK_CONFIG ": %s", strerror(-r));
+	if (r == 0)
+		r = write_roudi_config(s);
+	if (r == 0)
+		r = start_roudi(s);
+	if (r == 0)
+		r = start_lidard(s);
+	return r;
+}
+
+static bool has_failed(struct child *c)
+{
+	if (c->pid == 0 || !child_has_ended(c))
+		return false;
+	complain("%s ended unexpectedly (%s %d):", c->name,
+		 WIFSIGNALED(c->status) ? "signal" : "exit status",
+		 WIFSIGNALED(c->status) ? WTERMSIG(c->status) : WEXITSTATUS(c->status));
+	child_print_output(c);
+	return true;
+}
+
+bool demo_stack_has_failed(struct demo_stack *s)
+{
+	return has_failed(&s->roudi) || has_failed(&s->lidard);
+}
+
+void demo_stack_stop(struct demo_stack *s)
+{
+	child_end(&s->lidard, SIGTERM, STACK_END_NS);
+	/* its SIGTERM signals every pid it ever knew, by numbers that may be others' by now */
+	child_end(&s->roudi, SIGKILL, STACK_END_NS);
+}
