@@ -45,6 +45,7 @@
 #include "common/clock.h"
 #include "libclient/export.h"
 #include "libclient/iox_guard.h"
+#include "libclient/read_only.h"
 
 #define ROUDI_SOCKET "/tmp/roudi"
 
@@ -64,6 +65,8 @@ static struct {
 	struct stat roudi;
 	iox_listener_storage_t listener_storage;
 	iox_listener_t listener;
+	/* Is the payload segment read-only? Set once; two threads doing it is fine. */
+	bool protected;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int iox_probe(void)
@@ -328,6 +331,15 @@ static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
 	return iox_has_data(s);
 }
 
+/* The host may publish through the same mapping, unless this object is isolated. */
+static void protect_payload(const void *payload)
+{
+	/* relaxed on both sides: nothing else depends on it */
+	__atomic_store_n(&life.protected, true, __ATOMIC_RELAXED);
+	if (iox_guard_is_isolated())
+		read_only_protect(payload);
+}
+
 /* hot path */
 static int iox_take(struct transport_subscription *s, const struct lidard_slice_header **ret_header,
 		    const void **ret_payload)
@@ -344,6 +356,8 @@ static int iox_take(struct transport_subscription *s, const struct lidard_slice_
 	iox_guard_leave();
 	switch (result) {
 	case ChunkReceiveResult_SUCCESS:
+		if (__builtin_expect(!__atomic_load_n(&life.protected, __ATOMIC_RELAXED), 0))
+			protect_payload(payload);
 		chunk = iox_chunk_header_from_user_payload_const(payload);
 		*ret_header = iox_chunk_header_to_user_header_const(chunk);
 		*ret_payload = payload;

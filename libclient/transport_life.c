@@ -198,8 +198,15 @@ static int load(const struct transport_ops **ret_ops, char *error, size_t error_
 	ops = object ? dlsym(object, TRANSPORT_SYMBOL) : NULL;
 	if (!ops) {
 		text = dlerror();
+		if (text && is_exhausted(text)) {
+			snprintf(error, error_bytes,
+				 "iceoryx was restarted more often than this process can follow; "
+				 "restart it (%s)",
+				 text);
+			return -ESTALE;
+		}
 		snprintf(error, error_bytes, "%s", text ? text : path);
-		return text && is_exhausted(text) ? -ESTALE : -ELIBACC;
+		return -ELIBACC;
 	}
 	if (ops->bytes != sizeof(*ops)) {
 		snprintf(error, error_bytes, "%s belongs to another version of liblidard", path);
