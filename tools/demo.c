@@ -179,10 +179,9 @@ static int prepare_recording(struct demo *d)
 	d->keep_every = d->options->replay || rate == 0 ? 1 : (2 * stream + rate - 1) / rate;
 	if (d->keep_every == 0)
 		d->keep_every = 1;
-	fprintf(d->out, "recording into %.0f MB in %s (disk %.0f MB/s): keeps every %s%llu%s frame\n",
+	fprintf(d->out, "recording into %.0f MB in %s (disk %.0f MB/s): keeps 1 of %llu frames\n",
 		(double)d->record_bytes / 1e6, directory, (double)rate / 1e6,
-		d->keep_every > 1 ? "1 of " : "", (unsigned long long)d->keep_every,
-		d->keep_every > 1 ? "" : "st");
+		(unsigned long long)d->keep_every);
 	return 0;
 }
 
@@ -507,6 +506,7 @@ static int run(struct demo *d)
 		r = start_members(d);
 	if (r < 0)
 		return r;
+	fprintf(d->out, "streaming; to look inside: nsenter -t %d -m -i lidarctl top\n", (int)getpid());
 	read_cpu(d, true);
 	if (stream_along(d) < 0)
 		d->failed = true;

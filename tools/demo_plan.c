@@ -19,6 +19,8 @@
 #define SLICE_OVERHEAD 8192u
 /** iceoryx's management segment, and room for the small pools. */
 #define SHM_OVERHEAD (256 * MIB)
+/** Up to here a pool has room for one more reader: whoever wants to look while it runs. */
+#define GUEST_POOL_BYTES (1024 * MIB)
 #define FRAME_SLICES 64u
 #define FRAME_BYTES (48 * MIB)
 
@@ -27,9 +29,9 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 	return value < low ? low : value > high ? high : value;
 }
 
-static uint64_t pool_bytes(const struct demo_plan *p)
+static uint64_t pool_bytes(const struct demo_plan *p, uint32_t subscribers)
 {
-	uint64_t slices = (uint64_t)p->subscribers * (p->queue + p->held) + p->loans + SPARE_SLICES;
+	uint64_t slices = (uint64_t)subscribers * (p->queue + p->held) + p->loans + SPARE_SLICES;
 
 	return slices * (p->slice_bytes + SLICE_OVERHEAD);
 }
@@ -45,11 +47,13 @@ int demo_plan_make(uint64_t slice_bytes, uint32_t subscribers, struct demo_plan 
 		.loans = large ? 4 : 8,
 	};
 
-	while (p.queue > 1 && pool_bytes(&p) >= DEMO_POOL_BYTES_MAX)
+	while (p.queue > 1 && pool_bytes(&p, subscribers) >= DEMO_POOL_BYTES_MAX)
 		p.queue--;
-	p.pool_bytes = pool_bytes(&p);
-	if (p.pool_bytes >= DEMO_POOL_BYTES_MAX)
+	if (pool_bytes(&p, subscribers) >= DEMO_POOL_BYTES_MAX)
 		return -E2BIG;
+	if (pool_bytes(&p, subscribers + 1) <= GUEST_POOL_BYTES)
+		subscribers++;
+	p.pool_bytes = pool_bytes(&p, subscribers);
 	p.subscriber_slices = subscribers * (p.queue + p.held);
 	p.shm_bytes = p.pool_bytes + SHM_OVERHEAD;
 	p.frame_bytes = FRAME_SLICES * slice_bytes;

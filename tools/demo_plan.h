@@ -23,7 +23,7 @@ struct demo_plan {
 	/** Of each subscriber. */
 	uint32_t queue;
 	uint32_t held;
-	/** For all subscribers. */
+	/** For all subscribers, and a guest where memory allows. */
 	uint32_t subscriber_slices;
 	uint32_t loans;
 	/** Shape of a synthetic frame. */

@@ -115,8 +115,8 @@ static int write_config(const struct demo_stack *s, const struct demo_sensor *se
 		return -errno;
 	fprintf(f, "[lidard]\nsocket = " DEMO_SOCKET "\nstate_dir = /run/lidard/state\n"
 		   "reclaim_helper = %s\n\n[roudi]\nwriter_group = %s\nreader_group = %s\n",
-		s->reclaim_path, s->lidard_user.gid ? SANDBOX_GROUP_LIDARD : "",
-		s->lidard_user.gid ? SANDBOX_GROUP_READER : "");
+		s->reclaim_path, s->lidard_user.uid ? SANDBOX_GROUP_LIDARD : "",
+		s->lidard_user.uid ? SANDBOX_GROUP_READER : "");
 	write_sensor(f, sensor);
 	return fflush(f) == 0 ? 0 : -errno;
 }
@@ -180,15 +180,14 @@ static int start_roudi(struct demo_stack *s)
 	char *argv[] = { s->roudi_path, (char *)"-m", (char *)"off", (char *)"-c",
 			 (char *)STACK_ROUDI_CONFIG, NULL };
 	char *wait_argv[] = { s->lidard_path, (char *)"--wait-roudi=80", NULL };
-	/* root, and with its sockets' group: it has to reach every reader's */
-	struct child_user user = s->lidard_user;
+	/* root, to reach every reader's socket; of the readers' group, which owns what it makes */
+	struct child_user user = { .uid = 0, .gid = s->reader_user.gid };
 	struct child waiter = CHILD_NULL;
 	int r;
 
-	user.uid = 0;
 	r = child_exec(&s->roudi, "iox-roudi", &user, argv);
 	if (r == 0)
-		r = child_exec(&waiter, "lidard --wait-roudi", NULL, wait_argv);
+		r = child_exec(&waiter, "lidard --wait-roudi", &s->lidard_user, wait_argv);
 	if (r < 0) {
 		complain("cannot start RouDi: %s", strerror(-r));
 		return r;
@@ -239,13 +238,57 @@ static int start_lidard(struct demo_stack *s)
 	return wait_until(s, lidard_answers, NULL, STACK_LIDARD_TIMEOUT_NS, "lidard");
 }
 
+/* May everybody read this file, and pass all directories above it? */
+static bool is_public(const char *path)
+{
+	char part[PATH_MAX], *slash;
+	struct stat st;
+
+	if (!path)
+		return true;
+	snprintf(part, sizeof(part), "%s", path);
+	if (stat(part, &st) < 0 || !(st.st_mode & S_IROTH))
+		return false;
+	while ((slash = strrchr(part, '/')) && slash != part) {
+		*slash = '\0';
+		if (stat(part, &st) < 0 || !(st.st_mode & S_IXOTH))
+			return false;
+	}
+	return true;
+}
+
+/* As on an installed system where that can be: lidard and its readers are nobody special. */
+static void choose_users(struct demo_stack *s, const struct demo_sensor *d,
+			 const struct sandbox *sandbox)
+{
+	s->lidard_user = (struct child_user){ .uid = 0 };
+	s->reader_user = s->lidard_user;
+	if (!is_public(s->lidard_path) || !is_public(d->replay_file) ||
+	    !is_public(d->metadata) || !is_public(d->calibration)) {
+		complain("note: lidard and the subscribers run as root, since others may not read %s",
+			 is_public(s->lidard_path) ? "the recording" : s->lidard_path);
+		return;
+	}
+	s->lidard_user = (struct child_user){
+		.uid = sandbox->lidard_uid,
+		.gid = sandbox->reader_gid,
+		.groups = { sandbox->lidard_gid, sandbox->reader_gid },
+		.group_count = 2,
+	};
+	s->reader_user = (struct child_user){
+		.uid = sandbox->reader_uid,
+		.gid = sandbox->reader_gid,
+		.groups = { sandbox->reader_gid },
+		.group_count = 1,
+	};
+}
+
 int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensor,
 		     const struct sandbox *sandbox)
 {
 	int r;
 
-	s->lidard_user = (struct child_user){ .uid = 0, .gid = 0 };
-	s->reader_user = s->lidard_user;
+	choose_users(s, sensor, sandbox);
 	r = write_config(s, sensor);
 	if (r < 0)
 		complain("cannot write " STACK_CONFIG ": %s", strerror(-r));

@@ -8,17 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
 
-#define PROBE_BLOCK (4u << 20)
 #define PROBE_BYTES (128u << 20)
 #define PROBE_NS NSEC_PER_SEC
-/** Most that is written in one go: the ring's positions move that often. */
-#define WRITE_BYTES (4u << 20)
+/**
+ * Written at a time. File and staging are multiples of it, so that every write is aligned and
+ * can bypass the page cache: no copy there, and no throttling of others for our dirty pages.
+ */
+#define BLOCK_BYTES (1u << 20)
+/** The writing thread yields to the one that takes slices. */
+#define WRITER_NICE 10
 
 static int open_unnamed(const char *directory)
 {
@@ -38,22 +43,34 @@ static int open_unnamed(const char *directory)
 	return fd;
 }
 
+static int write_block(int fd, const void *block, uint64_t at)
+{
+	ssize_t n = pwrite(fd, block, BLOCK_BYTES, (off_t)at);
+
+	if (n < 0 && errno == EINVAL) {
+		/* a file system that takes the flag and not the write */
+		fcntl(fd, F_SETFL, 0);
+		n = pwrite(fd, block, BLOCK_BYTES, (off_t)at);
+	}
+	return n == BLOCK_BYTES ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
 /* How fast does data really reach the disk? */
 static int measure_rate(int fd, uint64_t file_bytes, uint64_t *ret_rate)
 {
-	CLEANUP(cleanup_free) char *block = malloc(PROBE_BLOCK);
+	CLEANUP(cleanup_free) char *block = aligned_alloc(4096, BLOCK_BYTES);
 	uint64_t start_ns = clock_now_ns(), done = 0;
 
 	if (!block)
 		return -ENOMEM;
-	memset(block, 0x5a, PROBE_BLOCK);
+	memset(block, 0x5a, BLOCK_BYTES);
 	do {
-		ssize_t n = pwrite(fd, block, PROBE_BLOCK, (off_t)done);
+		int r = write_block(fd, block, done);
 
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOSPC;
-		done += (uint64_t)n;
-	} while (done + PROBE_BLOCK <= file_bytes && done < PROBE_BYTES &&
+		if (r < 0)
+			return r;
+		done += BLOCK_BYTES;
+	} while (done + BLOCK_BYTES <= file_bytes && done < PROBE_BYTES &&
 		 clock_now_ns() - start_ns < PROBE_NS);
 	if (fdatasync(fd) < 0)
 		return -errno;
@@ -75,53 +92,37 @@ int ring_file_create(const char *directory, uint64_t *bytes, uint64_t *ret_rate)
 	half = (uint64_t)vfs.f_bavail * vfs.f_frsize / 2;
 	if (*bytes > half)
 		*bytes = half;
-	if (*bytes < PROBE_BLOCK)
+	*bytes -= *bytes % BLOCK_BYTES;
+	if (*bytes == 0)
 		return -ENOSPC;
 	r = posix_fallocate(fd, 0, (off_t)*bytes);
 	if (r != 0)
 		return -r;
+	fcntl(fd, F_SETFL, O_DIRECT); /* refused by tmpfs: then not */
 	r = measure_rate(fd, *bytes, ret_rate);
 	return r < 0 ? r : steal_fd(&fd);
-}
-
-static int write_some(struct ring_file *r, uint64_t at, uint64_t bytes)
-{
-	uint64_t from = at % r->staging_bytes, to = at % r->file_bytes;
-	ssize_t n;
-
-	if (bytes > WRITE_BYTES)
-		bytes = WRITE_BYTES;
-	if (bytes > r->staging_bytes - from)
-		bytes = r->staging_bytes - from;
-	if (bytes > r->file_bytes - to)
-		bytes = r->file_bytes - to;
-	n = pwrite(r->fd, r->staging + from, bytes, (off_t)to);
-	if (n <= 0)
-		return n < 0 ? -errno : -ENOSPC;
-	return (int)n;
 }
 
 static void *write_staged(void *data)
 {
 	struct ring_file *r = data;
-	uint64_t at, bytes;
-	int n;
+	uint64_t at;
+	int error;
 
+	setpriority(PRIO_PROCESS, (id_t)gettid(), WRITER_NICE);
 	pthread_mutex_lock(&r->mutex);
-	for (;;) {
-		while (r->added == r->written && !r->ending)
+	while (r->error == 0) {
+		while (r->added - r->written < BLOCK_BYTES && !r->ending)
 			pthread_cond_wait(&r->changed, &r->mutex);
-		if (r->added == r->written || r->error)
+		if (r->added <= r->written)
 			break;
 		at = r->written;
-		bytes = r->added - at;
 		pthread_mutex_unlock(&r->mutex);
-		n = write_some(r, at, bytes);
+		/* the last block of all is written whole: what follows the data is old */
+		error = write_block(r->fd, r->staging + at % r->staging_bytes, at % r->file_bytes);
 		pthread_mutex_lock(&r->mutex);
-		if (n > 0)
-			r->written += (uint64_t)n;
-		else
-			r->error = n;
+		r->written += BLOCK_BYTES;
+		r->error = error;
 	}
 	pthread_mutex_unlock(&r->mutex);
 	return NULL;
@@ -131,10 +132,10 @@ int ring_file_start(struct ring_file *r, int fd, uint64_t file_bytes, uint64_t s
 {
 	memset(r, 0, sizeof(*r));
 	r->fd = fd;
-	r->file_bytes = file_bytes;
-	r->staging_bytes = staging_bytes;
+	r->file_bytes = file_bytes - file_bytes % BLOCK_BYTES;
+	r->staging_bytes = staging_bytes - staging_bytes % BLOCK_BYTES;
 	/* touched beforehand: page faults would fall into the first frames */
-	r->staging = mmap(NULL, staging_bytes, PROT_READ | PROT_WRITE,
+	r->staging = mmap(NULL, r->staging_bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (r->staging == MAP_FAILED)
 		return -errno;

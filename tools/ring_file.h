@@ -3,7 +3,7 @@
  * ring_file.h - record into a bounded file without ever making the sensor wait
  *
  * A slice that is to be kept is copied into staging memory and released at
- * once; a thread of our own writes the staging memory to the file.  So a disk
+ * once; a thread of our own writes the staging memory to the file, past the page cache where it can.  So a disk
  * that stalls for a second costs kept frames (counted), never slices of the
  * subscription.  The file has a fixed, preallocated size and no name: it goes
  * on at its beginning when it is full, and is gone when the process ends.
@@ -36,7 +36,7 @@ struct ring_file {
 
 /**
  * ring_file_create() - an unnamed, preallocated file
- * @bytes: size; lowered to half of what is free
+ * @bytes: size; lowered to half of what is free, and to whole MiB
  * @ret_rate: bytes/s of a short timed write
  *
  * Return: the fd; negative errno.

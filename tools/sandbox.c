@@ -179,10 +179,13 @@ static int add_users(const struct sandbox *s)
 	char text[512];
 	int r;
 
-	/* iceoryx asks the group database, not the process, which groups a user is in */
+	/*
+	 * iceoryx asks the group database, not the process, which groups a user is in; root has
+	 * no access of its own, and is to be able to look in.
+	 */
 	snprintf(text, sizeof(text),
 		 SANDBOX_GROUP_LIDARD ":x:%u:" SANDBOX_USER_LIDARD "\n" SANDBOX_GROUP_READER
-		 ":x:%u:" SANDBOX_USER_LIDARD "," SANDBOX_USER_READER "\n",
+		 ":x:%u:" SANDBOX_USER_LIDARD "," SANDBOX_USER_READER ",root\n",
 		 s->lidard_gid, s->reader_gid);
 	r = cover("/etc/group", SANDBOX_DIR "/group", text);
 	if (r < 0)
