@@ -769,7 +769,8 @@ Test(frame_builder, other_and_damaged_packets_are_counted)
 
 Test(frame_builder, frame_numbers_at_the_end_of_the_world_are_survived)
 {
-	static const uint64_t frames[] = { UINT64_MAX, UINT64_MAX / 2, 1ull << 44, 0, 3, UINT64_MAX - 1 };
+	static const uint64_t frames[] = { UINT64_MAX, UINT64_MAX / 2, 1ull << 44, 0, 3,
+					   UINT64_MAX - 1 };
 
 	build_or_fail(32);
 	for (size_t i = 0; i < 200; i++)
