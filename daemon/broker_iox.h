@@ -48,7 +48,8 @@ int broker_probe(struct problem *problem);
  * broker_probe_registration() - register and leave again under another name
  *
  * For a process of its own (lidard --probe-roudi), which it may end: by SIGALRM
- * after @timeout_s seconds when RouDi hangs.
+ * after @timeout_s seconds when RouDi hangs.  The process must then end by exit():
+ * iceoryx takes leave of RouDi there, and the alarm still runs.
  * Return: 0; as broker_probe().
  */
 int broker_probe_registration(unsigned int timeout_s, struct problem *problem);

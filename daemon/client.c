@@ -139,7 +139,7 @@ static int client_died(struct loop_watch *watch, uint32_t events)
 
 static int open_dir(const char *parent, const char *name, struct problem *problem)
 {
-	char path[512];
+	char path[PATH_MAX + 16];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", parent, name);

@@ -18,6 +18,7 @@
 #ifndef DAEMON_CLIENT_H
 #define DAEMON_CLIENT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -60,9 +61,9 @@ struct client_registry {
 	/** STATE_DIR/clients and STATE_DIR/dead. */
 	int clients_dir_fd;
 	int dead_dir_fd;
-	char state_dir[256];
+	char state_dir[PATH_MAX];
 	/** Program that frees a dead client's memory; "": a service unit watches dead/. */
-	char reclaim_helper[256];
+	char reclaim_helper[PATH_MAX];
 	pid_t helper_pid;
 	/** The helper failed as it does when RouDi hangs. */
 	bool broker_hangs;

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,9 +107,18 @@ uint64_t journal_entry_read_start_time(pid_t pid)
 	return start_time;
 }
 
+/* Ended, though nobody has waited for it yet: a zombie holds no memory. */
+static bool has_ended(pid_t pid)
+{
+	CLEANUP(cleanup_fd) int fd = pidfd_open(pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return fd < 0 ? errno == ESRCH : poll(&p, 1, 0) == 1;
+}
+
 bool journal_entry_is_alive(const struct journal_entry *entry)
 {
 	uint64_t start_time = journal_entry_read_start_time(entry->pid);
 
-	return start_time != 0 && start_time == entry->start_time;
+	return start_time != 0 && start_time == entry->start_time && !has_ended(entry->pid);
 }

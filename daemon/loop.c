@@ -60,6 +60,7 @@ int loop_run(struct loop *loop)
 	struct loop_watch *watch;
 	int n, r;
 
+	loop->callback_end_cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (;;) {
 		n = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, -1);
 		if (n < 0 && errno != EINTR)
@@ -72,6 +73,7 @@ int loop_run(struct loop *loop)
 			if (!watch)
 				continue;
 			r = watch->callback(watch, event->events);
+			loop->callback_end_cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 			if (r > 0)
 				return r;
 			assert(r == 0);

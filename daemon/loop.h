@@ -26,6 +26,12 @@ struct loop {
 	struct epoll_event events[LOOP_EVENTS_MAX];
 	int event_count;
 	int event_next;
+	/**
+	 * CPU time of the thread (CLOCK_THREAD_CPUTIME_ID) when the last callback
+	 * returned: what was used since then, waiting and waking up included, is
+	 * the running callback's.
+	 */
+	uint64_t callback_end_cpu_ns;
 };
 
 struct loop_watch;

@@ -2,8 +2,8 @@
 /*
  * main.c - lidard's command line
  *
- * Ends by _exit(): iceoryx's exit handlers wait for RouDi, for ever if it
- * hangs.
+ * The daemon ends by _exit(): iceoryx's exit handlers wait for RouDi, for ever if
+ * it hangs.  A probe must run them, to take leave of RouDi, under an alarm.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -156,7 +156,8 @@ static int run(const char *path)
 	r = daemon_init(&daemon, &loop, path, &problem);
 	if (r < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
-		return r == -EINVAL ? EXIT_CONFIG : 1;
+		/* a RouDi that hangs when we come is as lost as one that hangs later */
+		return r == -EINVAL ? EXIT_CONFIG : r == -ETIMEDOUT ? EXIT_BROKER_LOST : 1;
 	}
 	r = daemon_run(&daemon);
 	if (r == DAEMON_BROKER_LOST)
@@ -213,11 +214,10 @@ int main(int argc, char *argv[])
 		flush_and_exit(print_roudi_config(path));
 		break;
 	case WAIT:
-		flush_and_exit(wait_roudi(seconds));
-		break;
+		/* by exit(), or RouDi would keep a place for us, of which it has 300 */
+		exit(wait_roudi(seconds));
 	case PROBE:
-		flush_and_exit(probe_roudi());
-		break;
+		exit(probe_roudi());
 	case 'h':
 		fputs(usage, stdout);
 		break;

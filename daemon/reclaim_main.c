@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,19 +28,34 @@
 #include "daemon/journal_entry.h"
 #include <iceoryx_binding_c/api.h>
 
+#define ROUDI_SOCKET "/tmp/roudi"
 /* RouDi answers a registration within milliseconds, or it hangs. */
 #define REGISTRATION_TIMEOUT_S 5
+
+/*
+ * The dead process was let in to RouDi by its group, which may have been one of
+ * its supplementary groups; of those the journal knows nothing.
+ */
+static int take_identity(const struct journal_entry *entry)
+{
+	struct stat roudi;
+
+	if (stat(ROUDI_SOCKET, &roudi) < 0 || setgroups(1, &roudi.st_gid) < 0 ||
+	    setresgid(entry->gid, entry->gid, entry->gid) < 0 ||
+	    setresuid(entry->uid, entry->uid, entry->uid) < 0)
+		return -errno;
+	return 0;
+}
 
 /* In the child: become the dead process, as far as RouDi is concerned. */
 static int impersonate(const char *name, const struct journal_entry *entry)
 {
 	struct problem problem;
+	int r = geteuid() == 0 ? take_identity(entry) : 0;
 
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 ||
-			       setresgid(entry->gid, entry->gid, entry->gid) < 0 ||
-			       setresuid(entry->uid, entry->uid, entry->uid) < 0)) {
+	if (r < 0) {
 		fprintf(stderr, "lidard-reclaim: cannot become uid %u: %s\n", entry->uid,
-			strerror(errno));
+			strerror(-r));
 		return 1;
 	}
 	if (getuid() != entry->uid) {
@@ -54,8 +70,7 @@ static int impersonate(const char *name, const struct journal_entry *entry)
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
 	alarm(REGISTRATION_TIMEOUT_S);
 	iox_runtime_init(name);
-	iox_runtime_shutdown();
-	return 0;
+	return 0; /* to exit(), which takes leave of RouDi under the same alarm */
 }
 
 /* Return: 0 free; else an exit status. */
@@ -71,7 +86,7 @@ static int reclaim_one(const char *name, const struct journal_entry *entry)
 	if (pid < 0)
 		return 1;
 	if (pid == 0)
-		_exit(impersonate(name, entry));
+		exit(impersonate(name, entry)); /* not _exit(): that would keep the name taken */
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return 1;

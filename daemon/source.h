@@ -60,7 +60,8 @@ struct source_stats {
 	uint64_t late_packets;
 	/** Columns that slices should have held and did not. */
 	uint64_t missing_columns;
-	/** CPU time spent writing payloads (what a device's DMA would do for free), ns. */
+	/** CPU time spent writing payloads, and on wake-ups that did nothing else: what a device's
+	 *  DMA would do by itself, ns. */
 	uint64_t fill_cpu_ns;
 };
 

@@ -77,6 +77,17 @@ LIDARD_EXPORT _Noreturn void exit(int status)
 	die();
 }
 
+bool iox_guard_is_isolated(void)
+{
+	struct link_map *map;
+	Dl_info info;
+	Lmid_t ns;
+
+	return dladdr1((const void *)iox_guard_is_isolated, &info, (void **)&map,
+		       RTLD_DL_LINKMAP) &&
+	       dlinfo(map, RTLD_DI_LMID, &ns) == 0 && ns != LM_ID_BASE;
+}
+
 /*
  * The namespace has a libc of its own, and with it a stdout and stderr of its
  * own: pointing these at /dev/null does not touch the host's fds 1 and 2.
@@ -84,13 +95,9 @@ LIDARD_EXPORT _Noreturn void exit(int status)
  */
 void iox_guard_silence(void)
 {
-	struct link_map *map;
-	Dl_info info;
-	Lmid_t ns;
 	int fd;
 
-	if (!dladdr1((const void *)iox_guard_silence, &info, (void **)&map, RTLD_DL_LINKMAP) ||
-	    dlinfo(map, RTLD_DI_LMID, &ns) < 0 || ns == LM_ID_BASE)
+	if (!iox_guard_is_isolated())
 		return;
 	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

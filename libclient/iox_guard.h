@@ -34,6 +34,9 @@ void iox_guard_leave(void);
 /** Did iceoryx die in this object? */
 bool iox_guard_is_dead(void);
 
+/** Is this object in a namespace of its own, rather than part of the host's? */
+bool iox_guard_is_isolated(void);
+
 /** In a namespace of its own: keep iceoryx from writing to the host's stdout and stderr. */
 void iox_guard_silence(void);
 

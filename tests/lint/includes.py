@@ -85,14 +85,22 @@ def check_quoted(path, header):
     return None
 
 
+def check_example(bracket, header):
+    if bracket == '"':
+        return 'an example includes what is installed, as <lidard/x.h>'
+    if header.startswith(('daemon/', 'common/', 'libclient/', 'tools/')):
+        return 'an example includes nothing that is not installed'
+    return None
+
+
 def check_line(path, bracket, header):
     for headers, allowed, why in RESERVED:
         if matches(header, headers) and not matches(path, allowed):
             return why
+    if '/examples/' in path:
+        # what a user would write, so nothing but what is installed
+        return check_example(bracket, header)
     if bracket == '<':
-        # an example includes what is installed, as an application does
-        if path.startswith('libclient/examples/') and header.startswith('lidard/'):
-            return None
         if header.startswith(('lidard/', 'daemon/', 'common/', 'libclient/', 'tools/')):
             return f'say "{header}"'
         return None
@@ -143,6 +151,9 @@ SAMPLES = [
     ('libclient/client.c', '#include <iceoryx_binding_c/api.h>\n', 'iceoryx stays behind'),
     ('libclient/client.c', '#include "daemon/b.h"\n', 'libclient/ may not use daemon/'),
     ('libclient/client.c', '#include "tools/b.h"\n', 'libclient/ may not use tools/'),
+    ('libclient/examples/a.c', '#include <lidard/lidard.h>\n', None),
+    ('libclient/examples/a.c', '#include "lidard/lidard.h"\n', 'what is installed'),
+    ('libclient/examples/a.c', '#include <common/b.h>\n', 'not installed'),
     ('tools/a.c', '#include "daemon/b.h"\n', 'tools/ may not use daemon/'),
     ('tools/a.c', '#include "libclient/b.h"\n', 'tools/ may not use libclient/'),
     ('tools/a.c', '#include "lidard/lidard.h"\n#include "common/histogram.h"\n', None),

@@ -46,16 +46,19 @@ void heap_loans_deinit(struct heap_loans *h)
 	memset(h, 0, sizeof(*h));
 }
 
-struct loan *heap_loans_take(struct heap_loans *h)
+struct loan *heap_loans_take(struct heap_loans *h, size_t bytes)
 {
 	unsigned int i;
 
+	if (bytes > h->capacity_bytes)
+		abort();
 	for (i = 0; i < h->count; i++) {
 		struct heap_loan *l = &h->loans[i];
 
 		if (!l->here)
 			continue;
 		l->here = false;
+		l->loan.capacity_bytes = bytes;
 		memset(&l->header, 0, sizeof(l->header));
 		return &l->loan;
 	}
@@ -67,7 +70,8 @@ void heap_loans_give_back(struct heap_loans *h, struct loan *loan)
 	struct heap_loan *l = (struct heap_loan *)loan;
 
 	l->here = true;
-	memset(l->loan.data, PATTERN, h->capacity_bytes);
+	/* not what lies beyond: the check is to find that */
+	memset(l->loan.data, PATTERN, l->loan.capacity_bytes);
 }
 
 void heap_loans_give_back_all(struct heap_loans *h)
@@ -86,10 +90,10 @@ bool heap_loans_check(const struct heap_loans *h)
 	for (i = 0; i < h->count; i++) {
 		const struct heap_loan *l = &h->loans[i];
 		const uint8_t *data = l->loan.data;
+		size_t writable = l->here ? 0 : l->loan.capacity_bytes;
 
-		if (!untouched(l->memory, GUARD) || !untouched(data + h->capacity_bytes, GUARD))
-			return false;
-		if (l->here && !untouched(data, h->capacity_bytes))
+		if (!untouched(l->memory, GUARD) ||
+		    !untouched(data + writable, h->capacity_bytes - writable + GUARD))
 			return false;
 	}
 	return true;

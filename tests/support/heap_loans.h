@@ -2,9 +2,9 @@
 /*
  * heap_loans.h - loans of plain memory, for sources under test
  *
- * Stands in for a sink.  Every loan has a guarded page before and after its
- * payload's memory and is filled with a pattern while nobody may write to it:
- * heap_loans_check() fails the test if somebody did.
+ * Stands in for a sink.  Memory that nobody may write to, before, behind and,
+ * while it is not lent, within a loan, is filled with a pattern:
+ * heap_loans_check() tells if somebody did.
  */
 #ifndef TESTS_SUPPORT_HEAP_LOANS_H
 #define TESTS_SUPPORT_HEAP_LOANS_H
@@ -34,8 +34,8 @@ struct heap_loans {
 /** Aborts if memory is short. */
 void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_bytes);
 void heap_loans_deinit(struct heap_loans *h);
-/** heap_loans_take() - a loan to lend, its header zero; NULL if all are lent */
-struct loan *heap_loans_take(struct heap_loans *h);
+/** heap_loans_take() - a loan of @bytes to lend, its header zero; NULL if all are lent */
+struct loan *heap_loans_take(struct heap_loans *h, size_t bytes);
 /** heap_loans_give_back() - it is here again and may not be written any more */
 void heap_loans_give_back(struct heap_loans *h, struct loan *loan);
 /** heap_loans_give_back_all() - the source was stopped */

@@ -128,7 +128,7 @@ TestSuite(frame_builder, .init = setup, .fini = teardown);
 static void lend_all(void)
 {
 	while (frame_builder_wants(b)) {
-		struct loan *l = heap_loans_take(&loans);
+		struct loan *l = heap_loans_take(&loans, frame_builder_wants(b));
 
 		if (!l)
 			return;

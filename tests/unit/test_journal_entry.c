@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "lidard-client-12-00ab34cd"
@@ -94,4 +95,18 @@ Test(journal_entry, a_process_of_another_time_is_dead)
 	cr_assert(journal_entry_is_alive(&e));
 	e.start_time++;
 	cr_assert_not(journal_entry_is_alive(&e));
+}
+
+Test(journal_entry, a_zombie_is_dead)
+{
+	struct journal_entry e = { .pid = fork() };
+	siginfo_t info;
+
+	if (e.pid == 0)
+		_exit(0);
+	cr_assert_eq(waitid(P_PID, (id_t)e.pid, &info, WEXITED | WNOWAIT), 0);
+	e.start_time = journal_entry_read_start_time(e.pid);
+	cr_assert_gt(e.start_time, 0);
+	cr_assert_not(journal_entry_is_alive(&e));
+	waitpid(e.pid, NULL, 0);
 }

@@ -77,6 +77,7 @@ Test(log, a_message_that_is_too_long_is_cut_and_still_a_line)
 	text = stderr_text();
 	cr_assert(strlen(text) >= LOG_MESSAGE_MAX - 1);
 	cr_assert_eq(strchr(text, '\n'), text + strlen(text) - 1);
+	free(message);
 }
 
 Test(log, a_redirected_stderr_is_not_taken_for_the_journal)

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client_scenarios.c - what liblidard promises, against a running lidard
+ *
+ * Prints TAP.  With "follow SECONDS" it reads frames for so long instead and
+ * prints what it got, for the driver to kill lidard and RouDi meanwhile.
+ * test_client.sh starts lidard with a synthetic sensor "front".
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lidard/control.h"
+#include "lidard/lidard.h"
+
+#define SECOND 1000000000ll
+
+/* Counted while counting is set: the hot path allocates nothing. */
+static volatile int counting;
+static volatile unsigned int allocations;
+
+#ifndef __SANITIZE_ADDRESS__
+void *__libc_malloc(size_t bytes);
+
+void *malloc(size_t bytes)
+{
+	if (counting)
+		allocations++;
+	return __libc_malloc(bytes);
+}
+#endif
+
+/* Without link-map namespaces iceoryx is part of this process: less is promised. */
+static int is_plain(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return 1;
+#else
+	return getenv("LIDARD_NO_NAMESPACE") != NULL;
+#endif
+}
+
+static const char *failed;
+static struct lidard_client *client;
+static struct lidard_subscription *sub;
+
+#define CHECK(condition)                                                             \
+	do {                                                                         \
+		if (!(condition)) {                                                  \
+			printf("# line %d: %s; %s\n", __LINE__, #condition,          \
+			       client ? lidard_client_get_error(client) : "");       \
+			failed = #condition;                                         \
+			return;                                                      \
+		}                                                                    \
+	} while (0)
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static int subscribe(uint32_t queue, uint32_t held, uint32_t policy, uint32_t wait_mode)
+{
+	struct lidard_subscribe_opts opts = {
+		.size = sizeof(opts),
+		.queue = queue,
+		.held = held,
+		.policy = policy,
+		.wait_mode = wait_mode,
+	};
+
+	return lidard_subscribe(client, "front", &opts, &sub);
+}
+
+/* Return: 1 a slice; else what wait or take said. */
+static int next(struct lidard_slice **slice)
+{
+	int r;
+
+	do {
+		r = lidard_subscription_wait(sub, 2 * SECOND);
+		if (r <= 0)
+			return r;
+		r = lidard_subscription_take(sub, slice);
+	} while (r == 0);
+	return r;
+}
+
+static struct lidard_stats stats(void)
+{
+	struct lidard_stats st = { 0 };
+
+	lidard_subscription_get_stats(sub, &st, sizeof(st));
+	return st;
+}
+
+static void lists_sensors(void)
+{
+	struct lidard_sensor_list *list;
+	const struct lidard_sensor_info *info;
+	char *json;
+
+	CHECK(lidard_client_list_sensors(client, &list) == 0);
+	CHECK(lidard_sensor_list_get_count(list) >= 1);
+	info = lidard_sensor_list_get(list, 0);
+	CHECK(info && !lidard_sensor_list_get(list, 99));
+	CHECK(strcmp(lidard_sensor_info_get_source(info), "sim") == 0);
+	CHECK(lidard_sensor_info_get_format(info) == LIDARD_FORMAT_XYZIRT);
+	lidard_sensor_list_free(list);
+	CHECK(lidard_client_call(client, LIDARD_METHOD_GET_STATUS, NULL, &json) == 0);
+	CHECK(strstr(json, "\"sensors\""));
+	free(json);
+	CHECK(lidard_client_call(client, "io.lidard.Nonsense", "{}", &json) == -EREMOTEIO);
+	CHECK(strstr(json, "MethodNotFound"));
+	free(json);
+	CHECK(lidard_client_call(client, "io.lidard.Nonsense", "[]", &json) == -EINVAL);
+}
+
+static void refuses_clearly(void)
+{
+	CHECK(lidard_subscribe(client, "nowhere", NULL, &sub) == -ENOENT);
+	CHECK(subscribe(256, 255, 0, 0) == -ENOSPC);
+	CHECK(strstr(lidard_client_get_error(client), "subscriber_slices"));
+	CHECK(subscribe(257, 1, 0, 0) == -EINVAL);
+	sub = NULL;
+}
+
+static void takes_in_order_and_keeps_account(void)
+{
+	const struct lidard_subscriber_page *page;
+	struct lidard_slice *slice;
+	uint64_t last = 0;
+	int i;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	for (i = 0; i < 40; i++) {
+		const struct lidard_slice_header *h;
+
+		CHECK(next(&slice) == 1);
+		h = lidard_slice_get_header(slice);
+		CHECK(i == 0 || h->publish_index == last + 1);
+		last = h->publish_index;
+		CHECK(lidard_slice_check_crc(slice) == 1);
+		CHECK(lidard_slice_get_points(slice)->range >= 0);
+		CHECK(((uintptr_t)lidard_slice_get_payload(slice) & 4095) == 0);
+		lidard_slice_release(slice);
+	}
+	page = lidard_subscription_get_page(sub);
+	CHECK(page->connected == 1 && page->taken == 40 && page->held == 0);
+	CHECK(page->next_index - page->first_index == 40);
+	CHECK(page->stages[LIDARD_STAGE_HOLD].count == 40);
+	CHECK(stats().connected == 1 && stats().latency_p50_ns > 0);
+}
+
+static void the_payload_cannot_be_written(void)
+{
+	volatile char *payload;
+	struct lidard_slice *slice;
+	int status;
+	pid_t pid;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	CHECK(next(&slice) == 1);
+	payload = (volatile char *)lidard_slice_get_payload(slice);
+	pid = fork();
+	if (pid == 0) {
+		payload[0] = 1;
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	lidard_slice_release(slice);
+}
+
+static void latest_passes_over(void)
+{
+	struct lidard_slice *slice;
+
+	CHECK(subscribe(8, 1, LIDARD_POLICY_LATEST, 0) == 0);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+	sleep_ms(100);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+	CHECK(stats().skipped_policy > 0);
+	CHECK(stats().held == 0);
+}
+
+static void a_full_queue_is_counted(void)
+{
+	const struct lidard_subscriber_page *page;
+	struct lidard_slice *slice;
+
+	CHECK(subscribe(2, 2, 0, 0) == 0);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+	sleep_ms(200);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+	page = lidard_subscription_get_page(sub);
+	CHECK(page->skipped[LIDARD_SKIP_QUEUE_FULL] > 0);
+	CHECK(page->next_index - page->first_index ==
+	      page->taken + page->skipped[LIDARD_SKIP_QUEUE_FULL]);
+}
+
+static void lossless_reports_a_loss_once(void)
+{
+	struct lidard_slice *slice;
+	int losses = 0, i, r;
+
+	CHECK(subscribe(4, 2, LIDARD_POLICY_LOSSLESS, 0) == 0);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+	sleep_ms(200);
+	for (i = 0; i < 4; i++) {
+		r = next(&slice);
+		if (r == -ENOBUFS) {
+			losses++;
+			CHECK(lidard_subscription_take(sub, &slice) == 1);
+			r = 1;
+		}
+		CHECK(r == 1);
+		lidard_slice_release(slice);
+	}
+	CHECK(losses == 1);
+}
+
+static void more_than_reserved_cannot_be_held(void)
+{
+	struct lidard_slice *slices[3], *copy;
+
+	CHECK(subscribe(8, 2, 0, 0) == 0);
+	CHECK(next(&slices[0]) == 1 && next(&slices[1]) == 1);
+	CHECK(next(&slices[2]) == -EMFILE);
+	CHECK(stats().held == 2);
+	CHECK(lidard_slice_copy(slices[0], &copy) == 0);
+	lidard_slice_release(slices[0]);
+	CHECK(next(&slices[0]) == 1);
+	sub = lidard_subscription_free(sub);
+	CHECK(lidard_slice_check_crc(copy) == 1);
+	lidard_slice_release(copy);
+}
+
+static void whole_frames(void)
+{
+	struct lidard_frame *frames[2];
+	uint64_t last = 0;
+	int i, r;
+
+	CHECK(subscribe(64, 64, 0, 0) == 0);
+	for (i = 0; i < 6; i++) {
+		do {
+			CHECK(lidard_subscription_wait(sub, 2 * SECOND) == 1);
+			r = lidard_subscription_take_frame(sub, &frames[i % 2]);
+		} while (r == 0);
+		CHECK(r == 1);
+		CHECK(i == 0 || lidard_frame_is_complete(frames[i % 2]));
+		CHECK(i == 0 || lidard_frame_get_id(frames[i % 2]) == last + 1);
+		last = lidard_frame_get_id(frames[i % 2]);
+		if (i > 0)
+			lidard_frame_release(frames[(i + 1) % 2]);
+	}
+	lidard_frame_release(frames[1]);
+	CHECK(stats().held < 16);
+}
+
+static void a_frame_too_large_is_an_error(void)
+{
+	struct lidard_frame *frame;
+	int i, r, errors = 0;
+
+	CHECK(subscribe(32, 4, 0, 0) == 0);
+	for (i = 0; i < 100 && errors < 3; i++) {
+		CHECK(lidard_subscription_wait(sub, 2 * SECOND) == 1);
+		while ((r = lidard_subscription_take_frame(sub, &frame)) == 1)
+			lidard_frame_release(frame);
+		CHECK(r == 0 || r == -EMSGSIZE);
+		errors += r == -EMSGSIZE;
+	}
+	CHECK(errors == 3);
+}
+
+static void the_fd_tells(void)
+{
+	struct lidard_slice *slice;
+	struct pollfd pfd = { .events = POLLIN };
+	int i, got = 0, idle = 0, r;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	pfd.fd = lidard_subscription_get_fd(sub);
+	CHECK(pfd.fd >= 0);
+	for (i = 0; i < 200 && got < 40; i++) {
+		CHECK(poll(&pfd, 1, 1000) == 1);
+		while ((r = lidard_subscription_take(sub, &slice)) == 1) {
+			lidard_slice_release(slice);
+			got++;
+		}
+		CHECK(r == 0);
+		idle += poll(&pfd, 1, 0) == 0;
+	}
+	CHECK(got >= 40 && idle > 20);
+	/* one slice at a time: still readable while more are waiting */
+	sleep_ms(50);
+	CHECK(lidard_subscription_take(sub, &slice) == 1);
+	lidard_slice_release(slice);
+	CHECK(poll(&pfd, 1, 0) == 1);
+	CHECK(stats().skipped_queue_full == 0);
+}
+
+static void on_alarm(int signal_number)
+{
+}
+
+static void a_signal_ends_the_wait(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm }, now;
+	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } }, none = { 0 };
+	struct lidard_slice *slice;
+	int i, r, interrupted = 0;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (i = 0; i < 300; i++) {
+		r = lidard_subscription_wait(sub, SECOND);
+		interrupted += r == -EINTR;
+		while (r == 1 && lidard_subscription_take(sub, &slice) == 1)
+			lidard_slice_release(slice);
+	}
+	setitimer(ITIMER_REAL, &none, NULL);
+	CHECK(interrupted > 100);
+	for (i = 1; i < 32; i++)
+		if (i != SIGALRM && sigaction(i, NULL, &now) == 0)
+			CHECK(now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN);
+}
+
+static void a_child_has_no_part_in_it(void)
+{
+	struct lidard_slice *slice, *other;
+	struct lidard_client *own;
+	int status;
+	pid_t pid;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	CHECK(next(&slice) == 1);
+	pid = fork();
+	if (pid == 0) {
+		int bad = 0;
+		char *json;
+
+		alarm(20);
+		bad |= (lidard_subscription_wait(sub, 0) != -ECHILD) << 0;
+		bad |= (lidard_subscription_take(sub, &other) != -ECHILD) << 1;
+		bad |= (lidard_subscription_get_fd(sub) != -ECHILD) << 2;
+		bad |= (lidard_client_call(client, "x", NULL, &json) != -ECHILD) << 3;
+		bad |= (lidard_slice_get_header(slice) != NULL) << 4;
+		bad |= (lidard_slice_copy(slice, &other) != -ECHILD) << 5;
+		lidard_slice_release(slice);
+		lidard_client_free(client);
+		/* a client of its own is fine */
+		bad |= (lidard_client_new(NULL, &client) != 0) << 6;
+		own = client;
+		if (!bad)
+			bad |= (subscribe(4, 4, 0, 0) != 0 || next(&slice) != 1) << 7;
+		lidard_client_free(own);
+		_exit(bad);
+	}
+	waitpid(pid, &status, 0);
+	CHECK(WIFEXITED(status));
+	printf("# child: %d\n", WEXITSTATUS(status));
+	CHECK(WEXITSTATUS(status) == 0);
+	CHECK(lidard_slice_check_crc(slice) == 1);
+	lidard_slice_release(slice);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+}
+
+static void the_hot_path_allocates_nothing(void)
+{
+	struct lidard_slice *slice = NULL;
+	int i, r = 0;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	CHECK(next(&slice) == 1);
+	lidard_slice_release(slice);
+	allocations = 0;
+	counting = 1;
+	for (i = 0; i < 40; i++) {
+		r = next(&slice);
+		if (r != 1)
+			break;
+		lidard_slice_release(slice);
+	}
+	counting = 0;
+	CHECK(r == 1);
+	printf("# %u allocations\n", allocations);
+	CHECK(allocations == 0);
+}
+
+static void *read_some(void *arg)
+{
+	struct lidard_subscription *own;
+	struct lidard_client *c;
+	struct lidard_slice *slice;
+	uintptr_t got = 0;
+
+	if (lidard_client_new(NULL, &c) < 0)
+		return NULL;
+	if (lidard_subscribe(c, "front", NULL, &own) == 0)
+		while (got < 30 && lidard_subscription_wait(own, 2 * SECOND) == 1)
+			while (lidard_subscription_take(own, &slice) == 1) {
+				lidard_slice_release(slice);
+				got++;
+			}
+	lidard_client_free(c);
+	return (void *)got;
+}
+
+static void clients_in_threads(void)
+{
+	pthread_t threads[3];
+	void *got;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, read_some, NULL);
+	for (i = 0; i < 3; i++) {
+		pthread_join(threads[i], &got);
+		CHECK((uintptr_t)got >= 30);
+	}
+}
+
+static void polling_and_spinning(void)
+{
+	struct lidard_slice *slice;
+	int mode, i;
+
+	for (mode = LIDARD_WAIT_SPIN_THEN_BLOCK; mode <= LIDARD_WAIT_POLL; mode++) {
+		CHECK(subscribe(0, 0, 0, (uint32_t)mode) == 0);
+		for (i = 0; i < 20; i++) {
+			CHECK(next(&slice) == 1);
+			lidard_slice_release(slice);
+		}
+		CHECK(lidard_subscription_wait(sub, 0) >= 0);
+		sub = lidard_subscription_free(sub);
+	}
+}
+
+static void memory_comes_back(void)
+{
+	int i;
+
+	/* 40 subscriptions one after another, of half the memory each */
+	for (i = 0; i < 40; i++) {
+		CHECK(subscribe(32, 64, 0, 0) == 0);
+		sub = lidard_subscription_free(sub);
+	}
+}
+
+/* Break the connection from inside, as a closed socket would be. */
+static int hang_up(void)
+{
+	struct sockaddr_un address;
+	socklen_t length;
+	int fd, found = 0;
+
+	for (fd = 3; fd < 256; fd++) {
+		length = sizeof(address);
+		if (getpeername(fd, (struct sockaddr *)&address, &length) == 0 &&
+		    address.sun_family == AF_UNIX &&
+		    strcmp(address.sun_path, getenv("LIDARD_SOCKET")) == 0)
+			found += shutdown(fd, SHUT_RDWR) == 0;
+	}
+	return found;
+}
+
+/* The memory set aside is most of what there is: it cannot be had twice. */
+static void outlives_its_connection(void)
+{
+	struct lidard_slice *slice;
+	int i, j;
+
+	CHECK(subscribe(60, 60, 0, 0) == 0);
+	for (i = 0; i < 3; i++) {
+		CHECK(hang_up() == 1);
+		for (j = 0; j < 40; j++) {
+			CHECK(next(&slice) == 1);
+			lidard_slice_release(slice);
+		}
+		CHECK(stats().connected == 1);
+	}
+	CHECK(stats().restarts == 0 && stats().received == 120);
+	CHECK(lidard_subscription_get_page(sub)->taken == 120);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+	/* needs iceoryx in a namespace of its own */
+	int isolated;
+} scenarios[] = {
+#define SCENARIO(name) { #name, name, 0 }
+#define ISOLATED(name) { #name, name, 1 }
+	SCENARIO(lists_sensors),
+	SCENARIO(refuses_clearly),
+	SCENARIO(takes_in_order_and_keeps_account),
+	ISOLATED(the_payload_cannot_be_written),
+	SCENARIO(latest_passes_over),
+	SCENARIO(a_full_queue_is_counted),
+	SCENARIO(lossless_reports_a_loss_once),
+	SCENARIO(more_than_reserved_cannot_be_held),
+	SCENARIO(whole_frames),
+	SCENARIO(a_frame_too_large_is_an_error),
+	SCENARIO(the_fd_tells),
+	ISOLATED(a_signal_ends_the_wait),
+	ISOLATED(a_child_has_no_part_in_it),
+	SCENARIO(the_hot_path_allocates_nothing),
+	SCENARIO(clients_in_threads),
+	SCENARIO(polling_and_spinning),
+	SCENARIO(memory_comes_back),
+	SCENARIO(outlives_its_connection),
+};
+
+static int run_scenarios(const char *only)
+{
+	size_t i, count = sizeof(scenarios) / sizeof(scenarios[0]);
+	int bad = 0;
+
+	printf("1..%zu\n", count);
+	for (i = 0; i < count; i++) {
+		if (only && strcmp(only, scenarios[i].name))
+			continue;
+		if (scenarios[i].isolated && is_plain()) {
+			printf("ok %zu - %s # SKIP iceoryx is loaded plainly\n", i + 1,
+			       scenarios[i].name);
+			continue;
+		}
+		failed = NULL;
+		sub = NULL;
+		if (lidard_client_new(NULL, &client) < 0)
+			failed = "no lidard";
+		else
+			scenarios[i].run();
+		client = lidard_client_free(client);
+		printf("%sok %zu - %s\n", failed ? "not " : "", i + 1, scenarios[i].name);
+		fflush(stdout);
+		bad |= failed != NULL;
+	}
+	return bad;
+}
+
+/* Hold a slice across everything; it must stay readable. */
+static int follow(double seconds, int by_fd)
+{
+	struct lidard_slice *slice, *kept = NULL;
+	struct pollfd pfd = { .fd = -1, .events = POLLIN };
+	uint64_t crc_bad = 0;
+	struct timespec now, end;
+	struct lidard_stats st;
+	int r = 0;
+
+	if (lidard_client_new(NULL, &client) < 0 || subscribe(0, 0, 0, 0) < 0)
+		return 1;
+	if (by_fd)
+		pfd.fd = lidard_subscription_get_fd(sub);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += (time_t)seconds;
+	do {
+		if (by_fd)
+			poll(&pfd, 1, 100);
+		else
+			r = lidard_subscription_wait(sub, SECOND / 10);
+		while (r >= 0 && (r = lidard_subscription_take(sub, &slice)) == 1) {
+			crc_bad += lidard_slice_check_crc(slice) != 1;
+			if (!kept)
+				kept = slice;
+			else
+				lidard_slice_release(slice);
+		}
+		if (r < 0 && r != -EINTR)
+			printf("error %s\n", strerror(-r));
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec && (r >= 0 || r == -EINTR));
+	st = stats();
+	printf("received %" PRIu64 " restarts %" PRIu64 " bad %" PRIu64 " connected %u kept %d skipped %" PRIu64
+	       "\n",
+	       st.received, st.restarts, crc_bad, st.connected,
+	       kept ? lidard_slice_check_crc(kept) : -1, st.skipped_queue_full);
+	lidard_slice_release(kept);
+	lidard_client_free(client);
+	return r < 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && strcmp(argv[1], "follow") == 0)
+		return follow(atof(argv[2]), argc > 3);
+	if (argc > 1 && strcmp(argv[1], "is-plain") == 0)
+		return !is_plain();
+	return run_scenarios(argc > 1 ? argv[1] : NULL);
+}

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# test_client.sh BUILD_ROOT: liblidard against RouDi and lidard, which are
+# killed under it.  RouDi's socket and memory have fixed names, so everything
+# runs in a mount and IPC name space of its own, on memory of its own.
+set -u
+build=$1
+
+if [ "${LIDARD_TEST_PRIVATE:-}" != 1 ]; then
+	command -v iox-roudi > /dev/null || { echo "1..0 # SKIP no iox-roudi"; exit 77; }
+	unshare --mount --ipc --propagation private true 2> /dev/null ||
+		{ echo "1..0 # SKIP not allowed to make name spaces"; exit 77; }
+	LIDARD_TEST_PRIVATE=1 exec unshare --mount --ipc --propagation private "$0" "$@"
+fi
+
+mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /mnt || exit 77
+# the build tree may lie below /tmp
+mkdir /mnt/build && mount --bind "$build" /mnt/build && build=/mnt/build
+mkdir /mnt/tmp && mount --bind /mnt/tmp /tmp || exit 77
+
+dir=/tmp/lab
+mkdir -p $dir/state
+cat > $dir/lidard.conf << EOF
+[lidard]
+socket=$dir/control
+state_dir=$dir/state
+reclaim_helper=$build/daemon/lidard-reclaim
+[roudi]
+writer_group=
+reader_group=
+[sensor front]
+source=sim
+slice_bytes=256K
+subscriber_slices=200
+crc=yes
+EOF
+export LIDARD_SOCKET=$dir/control
+roudi_pid= lidard_pid=
+trap 'kill -9 $roudi_pid $lidard_pid 2> /dev/null' EXIT
+
+lidard() { "$build/daemon/lidard" --config $dir/lidard.conf "$@"; }
+
+start_roudi() {
+	iox-roudi -m off -c $dir/roudi.toml > $dir/roudi.log 2>&1 &
+	roudi_pid=$!
+	lidard --wait-roudi
+}
+
+start_lidard() {
+	rm -f $dir/control
+	"$build/daemon/lidard" --config $dir/lidard.conf >> $dir/lidard.log 2>&1 &
+	lidard_pid=$!
+	for i in $(seq 100); do [ -S $dir/control ] && break; sleep 0.05; done
+}
+
+stop() { for pid; do kill -9 "$pid"; wait "$pid"; done 2> /dev/null; }
+
+lidard --print-roudi-config > $dir/roudi.toml || exit 1
+start_roudi
+start_lidard
+"$build/tests/system/client_scenarios" > $dir/scenarios
+bad=$?
+sed 's/^1\.\.18$/1..21/' $dir/scenarios
+
+# check NUMBER NAME RESTARTS FILE...
+check() {
+	number=$1 name=$2 restarts=$3 result=ok
+	shift 3
+	for file; do
+		sed 's/^/# /' "$file"
+		grep -q "^received [1-9][0-9]* restarts $restarts bad 0 connected 1 kept 1 " "$file" ||
+			result="not ok"
+	done
+	[ "$result" = ok ] || bad=1
+	echo "$result $number - $name"
+}
+
+follow() {
+	"$build/tests/system/client_scenarios" follow "$1" > $dir/wait 2>&1 &
+	wait_pid=$!
+	"$build/tests/system/client_scenarios" follow "$1" fd > $dir/fd 2>&1 &
+	fd_pid=$!
+	sleep 0.5
+}
+
+follow 5
+for i in 1 2 3; do stop $lidard_pid; sleep 0.2; start_lidard; sleep 0.8; done
+wait $wait_pid $fd_pid
+check 19 outlives_lidard 3 $dir/wait $dir/fd
+
+if "$build/tests/system/client_scenarios" is-plain; then
+	echo "ok 20 - outlives_roudi # SKIP iceoryx is loaded plainly"
+else
+	follow 8
+	for i in 1 2 3; do
+		stop $roudi_pid $lidard_pid
+		sleep 0.2
+		start_roudi
+		start_lidard
+		sleep 1
+	done
+	wait $wait_pid $fd_pid
+	check 20 outlives_roudi 3 $dir/wait $dir/fd
+fi
+
+follow 3
+kill -STOP $lidard_pid
+sleep 1
+kill -CONT $lidard_pid
+wait $wait_pid $fd_pid
+check 21 outlives_a_stopped_lidard 0 $dir/wait $dir/fd
+
+grep -v info $dir/lidard.log | sed 's/^/# /'
+exit $bad
