@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/varlink.h"
+#include "tests/support/needs.h"
 #include "tests/support/test_daemon.h"
 
 static struct test_daemon t;
@@ -18,6 +19,7 @@ static int fd;
 
 static void begin(void)
 {
+	needs_pidfd();
 	test_daemon_init(&t);
 	fd = test_daemon_connect(&t, &v);
 }
