@@ -140,8 +140,8 @@ static int cut_frames(struct frame_builder *b, struct problem *problem)
 	b->slice_count = 1 + (uint32_t)((b->frame_columns - first + slice - 1) / slice);
 	if (b->slice_count > LIDARD_FRAME_SLICES_MAX)
 		return problem_set(problem, -EINVAL,
-				   "sensor %s: a frame of %u columns of %u points would have %u slices, at "
-				   "most %u are possible; slice_bytes = %llu is enough", config->name,
+				   "sensor %s: a frame of %u columns of %u points would have %u slices, "
+				   "at most %u are possible; slice_bytes = %llu is enough", config->name,
 				   b->frame_columns, b->column_points, b->slice_count,
 				   LIDARD_FRAME_SLICES_MAX,
 				   (unsigned long long)((b->frame_columns - first +

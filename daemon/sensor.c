@@ -96,6 +96,8 @@ static void sensor_finish(struct sensor *s)
 /* hot path */
 static void sensor_take(struct sensor *s, struct loan *loan)
 {
+	uint64_t begin_cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+
 	loan->header->ready_ns = clock_now_ns();
 	if (s->state == SENSOR_STARTING) {
 		s->state = SENSOR_STREAMING;
@@ -103,6 +105,8 @@ static void sensor_take(struct sensor *s, struct loan *loan)
 		s->problem.text[0] = '\0';
 	}
 	sensor_publish(s, loan);
+	sensor_supply(s);
+	s->publish_cpu_ns += clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_cpu_ns;
 }
 
 /*
@@ -123,8 +127,8 @@ static int sensor_source_ready(struct loop_watch *watch, uint32_t events)
 	struct loan *loan = NULL;
 	int i, r;
 
+	sensor_supply(s);
 	for (i = 0; i < SENSOR_BATCH; i++) {
-		sensor_supply(s);
 		sensor_look_at_readers(s);
 		r = s->source->ops->next(s->source, &loan, &s->problem);
 		if (r != SOURCE_FILLED)

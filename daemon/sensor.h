@@ -54,6 +54,8 @@ struct sensor {
 	uint64_t published;
 	uint64_t published_bytes;
 	uint64_t restarts;
+	/** CPU time spent on filled slices: published, and the next loan fetched. */
+	uint64_t publish_cpu_ns;
 
 	/** Who subscribes, and the slices set aside for them (sum of queue + held). */
 	struct subscription_list subscriptions;

@@ -89,6 +89,7 @@ static json_object *get_sensor(const struct sensor *s)
 	add_source_stats(o, &s->source->stats);
 	add_uint(o, "published", s->published);
 	add_uint(o, "bytes", s->published_bytes);
+	add_uint(o, "publish_cpu_ns", s->publish_cpu_ns);
 	add_account(o, sensor_check_account(s));
 	add_uint(loans, "configured", s->config.loans);
 	add_uint(loans, "lent", s->sink->lent);

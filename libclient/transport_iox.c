@@ -65,6 +65,8 @@ static struct {
 	struct stat roudi;
 	iox_listener_storage_t listener_storage;
 	iox_listener_t listener;
+	/* Subscriptions attached to it; it ends with the last. */
+	unsigned int listening;
 	/* Is the payload segment read-only? Set once; two threads doing it is fine. */
 	bool protected;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -111,6 +113,17 @@ static void restore_signals(const sigset_t *old)
 	pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
+/*
+ * Loaded plainly, iceoryx's runtime is destroyed at exit; its Listener's thread
+ * must be gone by then.  In a namespace no exit handler runs.
+ */
+static void end_listener(void)
+{
+	if (life.listener && probe_life() == 0)
+		iox_listener_deinit(life.listener);
+	life.listener = NULL;
+}
+
 static int start_locked(const char *runtime_name)
 {
 	jmp_buf env;
@@ -134,6 +147,9 @@ static int start_locked(const char *runtime_name)
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
 	iox_runtime_init(runtime_name);
 	iox_guard_leave();
+	/* handlers run last in, first out: before the runtime's own */
+	if (!iox_guard_is_isolated())
+		atexit(end_listener);
 	life.started = true;
 	return 0;
 }
@@ -227,9 +243,15 @@ static bool destroy_port(struct transport_subscription *s)
 	if (probe_life() < 0 || setjmp(env))
 		return false;
 	iox_guard_enter(&env);
-	if (s->wake_fd >= 0)
+	if (s->wake_fd >= 0) {
 		iox_listener_detach_subscriber_event(life.listener, s->port,
 						     SubscriberEvent_DATA_RECEIVED);
+		life.listening--;
+	}
+	if (life.listener && life.listening == 0) {
+		iox_listener_deinit(life.listener);
+		life.listener = NULL;
+	}
 	iox_sub_deinit(s->port);
 	iox_guard_leave();
 	return true;
@@ -284,7 +306,10 @@ static int attach(struct transport_subscription *s)
 	iox_guard_leave();
 	if (result == ListenerResult_LISTENER_FULL)
 		return -EUSERS;
-	return result == ListenerResult_SUCCESS ? 0 : -ENOTRECOVERABLE;
+	if (result != ListenerResult_SUCCESS)
+		return -ENOTRECOVERABLE;
+	life.listening++;
+	return 0;
 }
 
 static int iox_get_fd(struct transport_subscription *s)

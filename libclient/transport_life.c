@@ -150,23 +150,21 @@ static bool wants_namespace(void)
 /* The object lies beside the library (build tree), in lidard/ below it, or where it was installed. */
 static int find_object(char *path, size_t size)
 {
+	static const char *const places[] = { OBJECT_NAME, "lidard/" OBJECT_NAME };
 	const char *slash;
 	Dl_info info;
-	int length;
+	size_t i;
 
 	if (dladdr((const void *)find_object, &info) && info.dli_fname) {
 		slash = strrchr(info.dli_fname, '/');
-		length = slash ? (int)(slash - info.dli_fname) + 1 : 0;
-		if (slash) {
-			snprintf(path, size, "%.*s" OBJECT_NAME, length, info.dli_fname);
-			if (access(path, R_OK) == 0)
-				return 0;
-			snprintf(path, size, "%.*slidard/" OBJECT_NAME, length, info.dli_fname);
+		for (i = 0; slash && i < 2; i++) {
+			snprintf(path, size, "%.*s/%s", (int)(slash - info.dli_fname),
+				 info.dli_fname, places[i]);
 			if (access(path, R_OK) == 0)
 				return 0;
 		}
 	}
-	snprintf(path, size, "%s/" OBJECT_NAME, LIDARD_MODULE_DIR);
+	snprintf(path, size, "%s/%s", LIDARD_MODULE_DIR, OBJECT_NAME);
 	return access(path, R_OK) < 0 ? -ELIBACC : 0;
 }
 

@@ -18,6 +18,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "tools/complain.h"
 
 #define CHILD_TAIL_LINES 20
 #define CHILD_LOOK_NS (5 * NSEC_PER_MSEC)
@@ -111,6 +112,17 @@ bool child_has_ended(struct child *c)
 	if (c->pid > 0 && !c->has_ended && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
 		c->has_ended = true;
 	return c->pid <= 0 || c->has_ended;
+}
+
+bool child_has_failed(struct child *c)
+{
+	if (c->pid == 0 || !child_has_ended(c))
+		return false;
+	complain("%s ended unexpectedly (%s %d):", c->name,
+		 WIFSIGNALED(c->status) ? "signal" : "exit status",
+		 WIFSIGNALED(c->status) ? WTERMSIG(c->status) : WEXITSTATUS(c->status));
+	child_print_output(c);
+	return true;
 }
 
 bool child_wait(struct child *c, uint64_t timeout_ns)

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -301,20 +300,9 @@ int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensor,
 	return r;
 }
 
-static bool has_failed(struct child *c)
-{
-	if (c->pid == 0 || !child_has_ended(c))
-		return false;
-	complain("%s ended unexpectedly (%s %d):", c->name,
-		 WIFSIGNALED(c->status) ? "signal" : "exit status",
-		 WIFSIGNALED(c->status) ? WTERMSIG(c->status) : WEXITSTATUS(c->status));
-	child_print_output(c);
-	return true;
-}
-
 bool demo_stack_has_failed(struct demo_stack *s)
 {
-	return has_failed(&s->roudi) || has_failed(&s->lidard);
+	return child_has_failed(&s->roudi) || child_has_failed(&s->lidard);
 }
 
 void demo_stack_stop(struct demo_stack *s)
