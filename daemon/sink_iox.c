@@ -177,8 +177,10 @@ static int offer(struct sink_iox *s, const char *sensor, struct problem *problem
 		r = broker_probe(problem);
 		if (r < 0)
 			return r;
+		broker_expect_answer();
 		s->publishers[i].port = iox_pub_init(&s->publishers[i].storage, SINK_IOX_SERVICE,
 						     sensor, SINK_IOX_EVENT, &options);
+		broker_have_answer();
 		if (!s->publishers[i].port)
 			return problem_set(problem, -ENOMEM,
 					   "sensor %s: iceoryx has no room for publisher %u of %u",

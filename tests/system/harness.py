@@ -153,8 +153,8 @@ class Process:
     def show(self):
         for kind, text in (('out', self.output()), ('err', self.errors())):
             lines = text.splitlines()
-            for line in lines[-25:]:
-                print(f'#   {self.name}[{self.pid}] {kind}: {line[:400]}')
+            for line in lines[-8:]:
+                print(f'#   {self.name}[{self.pid}] {kind}: {line[:300]}')
 
 
 def run(*argv, user=None, environment=None, seconds=DEADLINE):
@@ -414,9 +414,7 @@ def install_programs():
     os.makedirs(BIN)
     os.makedirs(HERE + '/logs')
     for program in PROGRAMS:
-        path = os.path.join(BUILD, program)
-        if os.path.exists(path):
-            shutil.copy(path, BIN)
+        shutil.copy(os.path.join(BUILD, program), BIN)
 
 
 def clean_up():
@@ -453,7 +451,7 @@ def run_case(number, name, function):
             at = next((f for f in reversed(where) if 'harness' not in f.filename), where[-1])
             print(f'# {os.path.basename(at.filename)}:{at.lineno}: {e}')
         else:
-            for line in traceback.format_exc().splitlines():
+            for line in traceback.format_exc(limit=-3).splitlines():
                 print('# ' + line)
         with contextlib.suppress(OSError):
             for p in Process.all:
