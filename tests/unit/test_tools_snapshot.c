@@ -12,7 +12,7 @@ static const char reply_text[] =
 	"  \"published\": 9, \"dropped\": {\"no_loan\": 1, \"overrun\": 0},"
 	"  \"accounting\": \"ok\"}],"
 	" \"subscribers\": [{\"id\": 3, \"pid\": 2, \"sensor\": \"front\", \"queue\": 4,"
-	"  \"published\": 9, \"received\": 4, \"skipped\": {\"queue_full\": 1}, \"unseen\": 1,"
+	"  \"published\": 8, \"received\": 4, \"skipped\": {\"queue_full\": 1}, \"unseen\": 1,"
 	"  \"waiting\": 2, \"accounting\": \"ok\","
 	"  \"stages\": {\"take\": {\"count\": 3, \"sum_ns\": 30, \"max_ns\": 12,"
 	"   \"buckets\": [[8, 1], [12, 2], [9999, 7], \"x\"]}}}]}}";
