@@ -249,7 +249,8 @@ int capture_rewind(struct capture *c, struct problem *problem)
 	if (!c->pcap) {
 		fclose(stream);
 		return problem_set(problem, -EINVAL,
-				   "%s: not a capture (%s); a pcap file is needed, as tcpdump -w makes it",
+				   "%s: not a capture (%s); a pcap file is needed, as tcpdump -w "
+				   "makes it",
 				   c->name, text);
 	}
 	c->link = pcap_datalink(c->pcap);
@@ -257,8 +258,8 @@ int capture_rewind(struct capture *c, struct problem *problem)
 		const char *link = pcap_datalink_val_to_name(c->link);
 
 		return problem_set(problem, -EINVAL,
-				   "%s: link type %d (%s) is not understood; record Ethernet, Linux cooked "
-				   "(SLL, SLL2), raw IP or BSD loopback",
+				   "%s: link type %d (%s) is not understood; record Ethernet, "
+				   "Linux cooked (SLL, SLL2), raw IP or BSD loopback",
 				   c->name, c->link, link ? link : "unknown");
 	}
 	c->ended = false;
@@ -350,9 +351,10 @@ static int read_failed(struct capture *c, struct problem *problem)
 		c->stats.cut_ends++;
 		return CAPTURE_END;
 	}
-	return problem_set(problem, -EBADMSG, "%s: record %llu is corrupt (%s); recover the part before it "
-			   "with editcap or tcpdump", c->name,
-			   (unsigned long long)c->pass_records + 1, pcap_geterr(c->pcap));
+	return problem_set(problem, -EBADMSG,
+			   "%s: record %llu is corrupt (%s); recover the part before it with editcap "
+			   "or tcpdump",
+			   c->name, (unsigned long long)c->pass_records + 1, pcap_geterr(c->pcap));
 }
 
 /* Seconds and nanoseconds of a record may be anything. */

@@ -72,7 +72,11 @@ enum {
  */
 int capture_open(const char *path, struct capture **ret_capture, struct problem *problem);
 
-/** capture_open_memory() - as capture_open(); @data is borrowed until capture_free(); @name: for problems */
+/**
+ * capture_open_memory() - as capture_open()
+ * @name: stands for the file in problems
+ * @data: borrowed until capture_free()
+ */
 int capture_open_memory(const char *name, const void *data, size_t bytes,
 			struct capture **ret_capture, struct problem *problem);
 

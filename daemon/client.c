@@ -27,24 +27,28 @@
 
 extern char **environ;
 
-static struct client *client_free(struct client *c)
+static void client_free(struct client *c)
+{
+	LIST_REMOVE(c, link);
+	c->registry->count--;
+	free(c);
+}
+
+/* Everything but the struct, which connections may still point to. */
+static void client_end(struct client *c)
 {
 	struct subscription *s;
+	int fd = c->pidfd_watch.fd;
 
 	while ((s = LIST_FIRST(&c->subscriptions))) {
 		LIST_REMOVE(s, of_client);
 		subscription_free(s);
 	}
-	if (c->pidfd_watch.fd >= 0) {
-		int fd = c->pidfd_watch.fd;
-
-		loop_remove(c->registry->loop, &c->pidfd_watch);
-		close(fd);
-	}
-	LIST_REMOVE(c, link);
-	c->registry->count--;
-	free(c);
-	return NULL;
+	loop_remove(c->registry->loop, &c->pidfd_watch);
+	close_fd(fd);
+	c->state = CLIENT_GONE;
+	if (c->connections == 0)
+		client_free(c);
 }
 
 /* ---- reclaiming ---- */
@@ -103,7 +107,7 @@ static int reclaim_tick(struct loop_timer *timer)
 		log_msg(LOG_INFO, NULL, 0, "memory of %s (pid %d) is free again", c->program,
 			(int)c->pid);
 		r->reclaimed++;
-		client_free(c);
+		client_end(c);
 	}
 	if (!pending)
 		loop_timer_set(&r->reclaim_timer, 0, 0);
@@ -126,6 +130,12 @@ static int client_died(struct loop_watch *watch, uint32_t events)
 
 	loop_remove(r->loop, watch);
 	close(fd);
+	if (!c->used_transport) {
+		/* it only asked: RouDi never heard of it */
+		unlinkat(r->clients_dir_fd, c->name, 0);
+		client_end(c);
+		return 0;
+	}
 	c->state = CLIENT_RECLAIMING;
 	log_msg(LOG_INFO, NULL, 0, "client %s (pid %d) ended; freeing its memory", c->program,
 		(int)c->pid);
@@ -271,6 +281,8 @@ void client_put(struct client *c, uint64_t connection_id)
 		if (s->connection_id == connection_id)
 			s->connection_id = 0;
 	c->connections--;
+	if (c->state == CLIENT_GONE && c->connections == 0)
+		client_free(c);
 }
 
 /* ---- a predecessor's journal ---- */
@@ -294,6 +306,7 @@ static int adopt(struct client_registry *r, const char *name)
 	like.uid = entry.uid;
 	like.gid = entry.gid;
 	like.start_time = entry.start_time;
+	like.used_transport = true;
 	error = client_new(r, &like, pidfd, &c);
 	if (error == 0)
 		steal_fd(&pidfd);
@@ -346,8 +359,10 @@ void client_registry_deinit(struct client_registry *r)
 {
 	struct client *c;
 
-	while ((c = LIST_FIRST(&r->clients)))
-		client_free(c);
+	while ((c = LIST_FIRST(&r->clients))) {
+		c->connections = 0; /* the control socket is closed before */
+		client_end(c);
+	}
 	if (r->loop)
 		loop_timer_deinit(r->loop, &r->reclaim_timer);
 	r->clients_dir_fd = close_fd(r->clients_dir_fd);

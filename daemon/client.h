@@ -35,6 +35,8 @@ enum client_state {
 	CLIENT_LIVE,
 	/** Dead; its memory is being freed. */
 	CLIENT_RECLAIMING,
+	/** Dead and done with; a child it forked still has a connection open. */
+	CLIENT_GONE,
 };
 
 struct client_registry;
@@ -53,6 +55,8 @@ struct client {
 	struct loop_watch pidfd_watch;
 	/** Control connections open. */
 	unsigned int connections;
+	/** Subscribed at least once, so that RouDi may know it. */
+	bool used_transport;
 	LIST_HEAD(, subscription) subscriptions;
 };
 

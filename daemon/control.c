@@ -198,8 +198,10 @@ static void call_subscribe(struct varlink *v, json_object *parameters)
 	json_object *o;
 	int r;
 
-	if (!c->client)
-		return varlink_error(v, LIDARD_ERROR_NO_HELLO, NULL, "say Hello first");
+	if (!c->client || c->client->state != CLIENT_LIVE)
+		return varlink_error(v, LIDARD_ERROR_NO_HELLO, NULL,
+				     c->client ? "the process that said Hello is dead" :
+						 "say Hello first");
 	if (!varlink_get_string(parameters, "sensor", &name))
 		return reply_invalid(v, "sensor", "a string");
 	if (!varlink_get_uint(parameters, "queue", &queue) || queue > LIDARD_QUEUE_MAX)
@@ -227,6 +229,7 @@ static void call_subscribe(struct varlink *v, json_object *parameters)
 	if (r < 0)
 		return reply_client_error(v, r);
 	LIST_INSERT_HEAD(&c->client->subscriptions, s, of_client);
+	c->client->used_transport = true;
 	reply_subscribed(v, s);
 }
 

@@ -108,8 +108,10 @@ static int check_pools(struct daemon *d)
 	struct problem problem;
 	size_t count = broker_read_pools(d->broker, pools);
 
-	if (count == 0 && clock_now_ns() - d->started_ns < POOLS_TIMEOUT_NS)
-		return 0;
+	if (count == 0)
+		return clock_now_ns() - d->started_ns < POOLS_TIMEOUT_NS ?
+			       0 :
+			       lose_broker(d, "does not say which pools it has");
 	if (pool_plan_check(&d->plan, pools, count, &problem) < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
 		return DAEMON_POOLS_TOO_SMALL;

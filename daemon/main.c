@@ -25,7 +25,7 @@
 /* Exit status: also in lidard(8). */
 #define EXIT_USAGE 2
 /* As sysexits.h's EX_TEMPFAIL: start me again. */
-#define EXIT_BROKER_LOST 75
+#define EXIT_BROKER_LOST BROKER_EXIT_LOST
 /* As EX_CONFIG. */
 #define EXIT_CONFIG 78
 

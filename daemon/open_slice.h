@@ -69,7 +69,7 @@ bool open_slice_has_packet(const struct open_slice *s, uint32_t packet);
 /** Where the next column's points go; NULL without a loan. */
 struct lidard_point_xyzirt *open_slice_next_point(const struct open_slice *s);
 
-/** open_slice_add_points() - @count points of a column fired at @time_ns lie at next_point. Hot path. */
+/** open_slice_add_points() - @count points, fired at @time_ns, lie at next_point. Hot path. */
 void open_slice_add_points(struct open_slice *s, uint32_t count, uint64_t time_ns);
 
 /** open_slice_describe() - put times right and fill in the loan's header as far as it is known here */

@@ -260,7 +260,8 @@ static int refuse_file(struct replay *r, struct problem *problem)
 	return problem_set(problem, -ENODATA,
 			   "%s: none of its %llu UDP datagrams is a point packet of this sensor; do "
 			   "decoder = %s and metadata or calibration belong to this capture?",
-			   config->replay_file, (unsigned long long)r->round_datagrams, config->decoder);
+			   config->replay_file, (unsigned long long)r->round_datagrams,
+			   config->decoder);
 }
 
 /* Between two rounds as much time passes as between two datagrams. */
@@ -338,7 +339,7 @@ static bool due(struct replay *r, uint64_t now_ns)
 
 	if (!r->begun) {
 		r->begun = true;
-		r->begin_ns = now_ns - (uint64_t)((double)r->position_ns / r->base.config->replay_speed);
+		r->begin_ns = now_ns;
 	}
 	if (paced_by_readers(r))
 		return true;

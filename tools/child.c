@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "tools/complain.h"
 
 #define CHILD_TAIL_LINES 20
 #define CHILD_LOOK_NS (5 * NSEC_PER_MSEC)
@@ -26,6 +28,8 @@ static int become(const struct child_user *user)
 {
 	if (!user)
 		return 0;
+	/* first: it takes a privilege; without it the demo is merely less quiet */
+	setpriority(PRIO_PROCESS, 0, user->niceness);
 	if (setgroups(user->group_count, user->groups) < 0 ||
 	    setresgid(user->gid, user->gid, user->gid) < 0 ||
 	    setresuid(user->uid, user->uid, user->uid) < 0)
@@ -111,6 +115,17 @@ bool child_has_ended(struct child *c)
 	if (c->pid > 0 && !c->has_ended && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
 		c->has_ended = true;
 	return c->pid <= 0 || c->has_ended;
+}
+
+bool child_has_failed(struct child *c)
+{
+	if (c->pid == 0 || !child_has_ended(c))
+		return false;
+	complain("%s ended unexpectedly (%s %d):", c->name,
+		 WIFSIGNALED(c->status) ? "signal" : "exit status",
+		 WIFSIGNALED(c->status) ? WTERMSIG(c->status) : WEXITSTATUS(c->status));
+	child_print_output(c);
+	return true;
 }
 
 bool child_wait(struct child *c, uint64_t timeout_ns)

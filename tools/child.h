@@ -33,6 +33,8 @@ struct child_user {
 	gid_t gid;
 	gid_t groups[2];
 	unsigned int group_count;
+	/** As nice(1): below 0 before others. */
+	int niceness;
 };
 
 /** child_exec() - start a program. Return: 0; negative errno. */
@@ -44,6 +46,9 @@ int child_call(struct child *c, const char *name, const struct child_user *user,
 
 /** child_has_ended() - never blocks. */
 bool child_has_ended(struct child *c);
+
+/** child_has_failed() - has one ended that should not? Then says so, with its last lines. */
+bool child_has_failed(struct child *c);
 
 /** child_wait() - wait at most so long. Return: true if it has ended. */
 bool child_wait(struct child *c, uint64_t timeout_ns);

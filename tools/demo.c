@@ -2,46 +2,31 @@
 /*
  * demo.c - lidarctl demo: the whole system at work, measured, on any machine
  *
- * Makes a sandbox, starts RouDi and lidard in it, forks subscriber processes,
- * watches them by GetStatus, and ends everything in the reverse order.  The
- * final account is one GetStatus reply taken while all of them are still
- * there: lidard is a single thread, so its figures are of one moment.
+ * Makes a sandbox (sandbox.c), starts RouDi and lidard in it (demo_stack.c),
+ * forks subscriber processes (demo_crew.c), watches them by GetStatus
+ * (demo_watch.c), ends everything in the reverse order and reports
+ * (demo_report.c).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/clock.h"
-#include "lidard/control.h"
-#include "lidard/lidard.h"
 #include "tools/command.h"
 #include "tools/complain.h"
-#include "tools/connect.h"
-#include "tools/cpu.h"
+#include "tools/demo_crew.h"
 #include "tools/demo_plan.h"
-#include "tools/demo_reader.h"
 #include "tools/demo_report.h"
 #include "tools/demo_stack.h"
+#include "tools/demo_watch.h"
 #include "tools/ring_file.h"
+#include "tools/sandbox.h"
 #include "tools/stop.h"
 
-/** Every so many points a perception client looks at one: eight lines of a page. */
-#define DEMO_STRIDE 16u
-#define DEMO_CONNECT_NS (30 * NSEC_PER_SEC)
-#define DEMO_SETTLE_NS (3 * NSEC_PER_SEC)
-#define DEMO_STOP_NS (10 * NSEC_PER_SEC)
-/** A replay that is to be seen to its end may take this long. */
-#define DEMO_ONCE_NS (600 * NSEC_PER_SEC)
 /** Memory the machine shall keep beside the pool. */
 #define DEMO_SPARE_BYTES (512ull << 20)
 
@@ -96,17 +81,8 @@ struct demo {
 	/** Where lines for people go. */
 	FILE *out;
 	struct demo_stack stack;
-	struct demo_member members[DEMO_SUBSCRIBERS_MAX];
-	struct child children[DEMO_SUBSCRIBERS_MAX];
-	unsigned int member_count;
-	struct demo_result *results;
-	int record_fd;
-	uint64_t record_bytes;
-	uint64_t keep_every;
-	int frames_fd;
-	struct lidard_client *client;
-	struct snapshot *first;
-	struct snapshot *last;
+	struct demo_crew crew;
+	struct demo_watch watch;
 	/** A process died or a time limit was reached. */
 	bool failed;
 };
@@ -165,23 +141,23 @@ static int prepare_recording(struct demo *d)
 
 	if (d->options->subscribers < 3)
 		return 0;
-	d->record_bytes = d->options->record_bytes;
+	d->crew.record_bytes = d->options->record_bytes;
 	if (!directory || !*directory)
 		directory = "/var/tmp";
-	fd = ring_file_create(directory, &d->record_bytes, &rate);
+	fd = ring_file_create(directory, &d->crew.record_bytes, &rate);
 	if (fd < 0) {
 		complain("cannot make the recording client's file in %s: %s (TMPDIR= names another "
 			 "place, --record-bytes a smaller size)", directory, strerror(-fd));
 		return fd;
 	}
-	d->record_fd = fd;
+	d->crew.record_fd = fd;
 	/* half the disk's rate: the other half is everybody else's */
-	d->keep_every = d->options->replay || rate == 0 ? 1 : (2 * stream + rate - 1) / rate;
-	if (d->keep_every == 0)
-		d->keep_every = 1;
+	d->crew.keep_every = d->options->replay || rate == 0 ? 1 : (2 * stream + rate - 1) / rate;
+	if (d->crew.keep_every == 0)
+		d->crew.keep_every = 1;
 	fprintf(d->out, "recording into %.0f MB in %s (disk %.0f MB/s): keeps 1 of %llu frames\n",
-		(double)d->record_bytes / 1e6, directory, (double)rate / 1e6,
-		(unsigned long long)d->keep_every);
+		(double)d->crew.record_bytes / 1e6, directory, (double)rate / 1e6,
+		(unsigned long long)d->crew.keep_every);
 	return 0;
 }
 
@@ -203,284 +179,17 @@ static int prepare(struct demo *d)
 		r = prepare_recording(d);
 	if (r < 0)
 		return r;
-	if (o->once)
-		d->frames_fd = memfd_create("lidarctl-frames", MFD_CLOEXEC);
-	d->results = mmap(NULL, o->subscribers * sizeof(*d->results), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return d->results == MAP_FAILED || (o->once && d->frames_fd < 0) ? -errno : 0;
-}
-
-/* ---- subscriber processes ---- */
-
-static enum demo_role role_of(unsigned int index)
-{
-	return index < 2 ? DEMO_PERCEPTION : index == 2 ? DEMO_RECORDING : DEMO_PLAIN;
-}
-
-static int start_member(struct demo *d, unsigned int i)
-{
-	struct demo_member *m = &d->members[i];
-	int r;
-
-	m->reader = (struct demo_reader){
-		.role = role_of(i),
-		.socket = DEMO_SOCKET,
-		.sensor = DEMO_SENSOR,
-		.queue = d->plan.queue,
-		.held = d->plan.held,
-		.frame_bytes = d->plan.frame_bytes,
-		.stride = DEMO_STRIDE,
-		.frames_fd = i == 0 ? d->frames_fd : -1,
-		.record_fd = d->record_fd,
-		.record_bytes = d->record_bytes,
-		.keep_every = d->keep_every,
-		.result = &d->results[i],
-	};
-	snprintf(m->reader.name, sizeof(m->reader.name), "%s%.0u", demo_role_name(m->reader.role),
-		 i == 2 ? 0 : i < 2 ? i + 1 : i - 2);
-	r = child_call(&d->children[i], m->reader.name, &d->stack.reader_user, demo_reader_run,
-		       &m->reader);
-	if (r < 0) {
-		complain("cannot start %s: %s", m->reader.name, strerror(-r));
-		return r;
+	if (o->once) {
+		d->crew.frames_fd = memfd_create("lidarctl-frames", MFD_CLOEXEC);
+		if (d->crew.frames_fd < 0)
+			return -errno;
 	}
-	m->pid = d->children[i].pid;
-	d->member_count++;
 	return 0;
 }
 
-/* Has any process ended that should be there? Says so. */
-static bool somebody_died(struct demo *d)
-{
-	unsigned int i;
+/* ---- inside ---- */
 
-	if (demo_stack_has_failed(&d->stack))
-		return true;
-	for (i = 0; i < d->member_count; i++) {
-		struct child *c = &d->children[i];
-
-		if (!child_has_ended(c))
-			continue;
-		complain("%s ended unexpectedly (%s %d):", c->name,
-			 WIFSIGNALED(c->status) ? "signal" : "exit status",
-			 WIFSIGNALED(c->status) ? WTERMSIG(c->status) : WEXITSTATUS(c->status));
-		child_print_output(c);
-		return true;
-	}
-	return false;
-}
-
-static int look(struct demo *d, struct snapshot **ret_snapshot)
-{
-	struct json_object *reply;
-	int r;
-
-	r = connect_call_or_complain(d->client, LIDARD_METHOD_GET_STATUS, &reply);
-	if (r < 0)
-		return r;
-	r = snapshot_parse(reply, ret_snapshot);
-	json_object_put(reply);
-	return r;
-}
-
-/* Connected; and, unless the replay waits for them all, with data: a scene takes time to draw. */
-static bool all_take_part(const struct demo *d, const struct snapshot *s)
-{
-	unsigned int count = 0;
-	size_t i;
-
-	for (i = 0; i < s->subscriber_count; i++)
-		count += s->subscribers[i].connected &&
-			 (d->options->replay || s->subscribers[i].received > 0);
-	return count >= d->options->subscribers;
-}
-
-static void pause_ns(uint64_t ns)
-{
-	struct timespec ts = clock_to_timespec(ns);
-
-	nanosleep(&ts, NULL);
-}
-
-static int start_members(struct demo *d)
-{
-	uint64_t end_ns = clock_now_ns() + DEMO_CONNECT_NS;
-	unsigned int i;
-	int r;
-
-	/* before this process has a client: none of its handles shall be inherited */
-	for (i = 0; i < d->options->subscribers; i++) {
-		r = start_member(d, i);
-		if (r < 0)
-			return r;
-	}
-	r = connect_lidard(DEMO_SOCKET, "lidarctl demo", &d->client);
-	while (r == 0) {
-		r = look(d, &d->first);
-		if (r < 0 || all_take_part(d, d->first))
-			break;
-		d->first = snapshot_free(d->first);
-		if (stop_requested())
-			return -EINTR;
-		if (somebody_died(d))
-			return -ECHILD;
-		if (clock_now_ns() > end_ns) {
-			complain("the subscribers did not get data");
-			return -ETIMEDOUT;
-		}
-		pause_ns(20 * NSEC_PER_MSEC);
-	}
-	return r;
-}
-
-static void read_cpu(struct demo *d, bool first)
-{
-	unsigned int i;
-
-	for (i = 0; i < d->member_count; i++)
-		*(first ? &d->members[i].cpu_first_ns : &d->members[i].cpu_last_ns) =
-			cpu_read_ns(d->children[i].pid);
-}
-
-/* ---- while it runs ---- */
-
-static bool is_finished(const struct snapshot *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->sensor_count; i++)
-		if (strcmp(s->sensors[i].state, "finished") != 0)
-			return false;
-	return true;
-}
-
-static bool is_drained(const struct snapshot *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->subscriber_count; i++)
-		if (s->subscribers[i].waiting != 0 || s->subscribers[i].unseen != 0)
-			return false;
-	return true;
-}
-
-static bool nothing_held(const struct snapshot *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->subscriber_count; i++)
-		if (s->subscribers[i].held != 0)
-			return false;
-	return true;
-}
-
-/* Stream until the time is over, the replay is, or something failed. */
-static int stream_along(struct demo *d)
-{
-	uint64_t start_ns = clock_now_ns(), next_ns = start_ns + NSEC_PER_SEC;
-	uint64_t limit_ns = d->options->once ? DEMO_ONCE_NS : (uint64_t)(d->options->seconds * 1e9);
-	struct snapshot *before = NULL, *now = NULL;
-	int r = 0;
-
-	while (!stop_requested()) {
-		pause_ns(50 * NSEC_PER_MSEC);
-		if (somebody_died(d)) {
-			r = -ECHILD;
-			break;
-		}
-		if (!d->options->once && clock_now_ns() - start_ns >= limit_ns)
-			break;
-		if (!d->options->once && clock_now_ns() < next_ns)
-			continue;
-		r = look(d, &now);
-		if (r < 0)
-			break;
-		if (d->options->once && is_finished(now) && is_drained(now) && nothing_held(now))
-			break;
-		if (clock_now_ns() - start_ns >= limit_ns) {
-			complain("the replay did not come to its end in time");
-			r = -ETIMEDOUT;
-			break;
-		}
-		if (clock_now_ns() >= next_ns) {
-			demo_report_live(d->out, before ? before : d->first, now);
-			next_ns += NSEC_PER_SEC;
-			snapshot_free(before);
-			before = STEAL(now);
-		}
-		now = snapshot_free(now);
-	}
-	snapshot_free(now);
-	snapshot_free(before);
-	return r;
-}
-
-/* A moment in which everything adds up and, if there is one soon, nobody has anything waiting. */
-static int take_last_picture(struct demo *d)
-{
-	uint64_t end_ns = clock_now_ns() + DEMO_SETTLE_NS;
-	int r;
-
-	for (;;) {
-		d->last = snapshot_free(d->last);
-		r = look(d, &d->last);
-		if (r < 0 || (snapshot_adds_up(d->last) && is_drained(d->last)) ||
-		    clock_now_ns() > end_ns)
-			break;
-		pause_ns(2 * NSEC_PER_MSEC);
-	}
-	read_cpu(d, false);
-	return r;
-}
-
-/* ---- the end ---- */
-
-static void stop_members(struct demo *d)
-{
-	unsigned int i;
-
-	for (i = 0; i < d->member_count; i++)
-		__atomic_store_n(&d->results[i].stop, 1, __ATOMIC_RELEASE);
-	for (i = 0; i < d->member_count; i++) {
-		if (!child_wait(&d->children[i], DEMO_STOP_NS) || d->children[i].status != 0) {
-			d->failed = true;
-			child_print_output(&d->children[i]);
-		}
-		child_end(&d->children[i], SIGKILL, NSEC_PER_SEC);
-	}
-}
-
-static char *read_frames(struct demo *d)
-{
-	struct child c = { .output_fd = d->frames_fd };
-
-	return d->frames_fd < 0 ? NULL : child_read_output(&c);
-}
-
-static int report(struct demo *d)
-{
-	CLEANUP(cleanup_free) char *frames = read_frames(d);
-	struct demo_report r = {
-		.first = d->first,
-		.last = d->last,
-		.members = d->members,
-		.member_count = d->member_count,
-		.frames = frames,
-		.failed = d->failed,
-	};
-	struct json_object *object;
-
-	demo_report_print(&r, d->out);
-	if (d->options->json) {
-		object = demo_report_to_json(&r);
-		fflush(d->out);
-		puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-		json_object_put(object);
-	}
-	return demo_report_is_ok(&r) ? COMMAND_OK : COMMAND_FAILED;
-}
-
-static int run(struct demo *d)
+static int start(struct demo *d)
 {
 	struct demo_sensor sensor = {
 		.plan = &d->plan,
@@ -497,31 +206,86 @@ static int run(struct demo *d)
 	r = sandbox_enter(d->plan.shm_bytes, &sandbox);
 	if (r < 0)
 		return r;
-	fprintf(d->out, "starting RouDi and lidard (%.1f GB of shared memory), %llu subscribers, "
+	fprintf(d->out, "starting RouDi and lidard (%.1f GB of shared memory), %u subscribers, "
 		"slices of %llu bytes, queue %u\n", (double)d->plan.pool_bytes / 1e9,
-		(unsigned long long)d->options->subscribers,
-		(unsigned long long)d->plan.slice_bytes, d->plan.queue);
+		d->plan.subscribers, (unsigned long long)d->plan.slice_bytes, d->plan.queue);
 	r = demo_stack_start(&d->stack, &sensor, &sandbox);
 	if (r == 0)
-		r = start_members(d);
-	if (r < 0)
-		return r;
-	fprintf(d->out, "streaming; to look inside: nsenter -t %d -m -i lidarctl top\n", (int)getpid());
-	read_cpu(d, true);
-	if (stream_along(d) < 0)
-		d->failed = true;
-	return take_last_picture(d);
+		r = demo_crew_start(&d->crew, &d->plan, &d->stack.reader_user);
+	return r;
 }
 
-static void stop_all(struct demo *d)
+static int watch(struct demo *d)
 {
-	unsigned int i;
+	int r = demo_watch_begin(&d->watch);
 
-	stop_members(d);
-	d->client = lidard_client_free(d->client);
-	for (i = 0; i < d->member_count; i++)
-		child_end(&d->children[i], SIGKILL, NSEC_PER_SEC);
+	if (r < 0)
+		return r;
+	fprintf(d->out, "streaming; to look inside: nsenter -t %d -m -i lidarctl top\n",
+		(int)getpid());
+	fflush(d->out);
+	/* whatever failed, the account is worth seeing */
+	if (demo_watch_run(&d->watch) < 0)
+		d->failed = true;
+	return demo_watch_end(&d->watch);
+}
+
+/* ---- the end ---- */
+
+static char *read_frames(struct demo *d)
+{
+	struct child c = { .output_fd = d->crew.frames_fd };
+
+	return c.output_fd < 0 ? NULL : child_read_output(&c);
+}
+
+static int report(struct demo *d)
+{
+	CLEANUP(cleanup_free) char *frames = read_frames(d);
+	struct demo_report r = {
+		.first = d->watch.first,
+		.last = d->watch.last,
+		.members = d->crew.members,
+		.member_count = d->crew.count,
+		.frames = frames,
+		.failed = d->failed,
+	};
+	struct json_object *object;
+
+	demo_report_print(&r, d->out);
+	if (d->options->json) {
+		object = demo_report_to_json(&r);
+		fflush(d->out);
+		puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+		json_object_put(object);
+	}
+	return demo_report_is_ok(&r) ? COMMAND_OK : COMMAND_FAILED;
+}
+
+static void deinit(struct demo *d)
+{
+	demo_crew_deinit(&d->crew);
+	demo_watch_deinit(&d->watch);
+	close_fd(d->crew.record_fd);
+	close_fd(d->crew.frames_fd);
+}
+
+static int run(struct demo *d)
+{
+	int r = prepare(d);
+
+	if (r == 0)
+		r = start(d);
+	if (r == 0)
+		r = watch(d);
+	if (!demo_crew_stop(&d->crew))
+		d->failed = true;
 	demo_stack_stop(&d->stack);
+	if (r == 0)
+		return report(d);
+	if (d->options->json)
+		puts("{\"ok\": false}");
+	return COMMAND_FAILED;
 }
 
 static int check_options(const struct demo_options *o)
@@ -535,28 +299,28 @@ static int check_options(const struct demo_options *o)
 
 static int demo_run(const void *data, char **arguments)
 {
+	const struct demo_options *options = data;
 	struct demo d = {
-		.options = data,
-		.record_fd = -1,
-		.frames_fd = -1,
-		.keep_every = 1,
+		.options = options,
+		.out = options->json ? stderr : stdout,
 		.stack = { .roudi = CHILD_NULL, .lidard = CHILD_NULL },
+		.crew = { .record_fd = -1, .frames_fd = -1, .keep_every = 1 },
+		.watch = {
+			.stack = &d.stack,
+			.crew = &d.crew,
+			.duration_ns = (uint64_t)(options->seconds * 1e9),
+			.once = options->once,
+			.starts_at_once = !options->replay,
+		},
 	};
-	int r = check_options(d.options);
+	int r = check_options(options);
 
 	if (r != COMMAND_OK)
 		return r;
-	d.out = d.options->json ? stderr : stdout;
+	d.watch.out = d.out;
 	stop_install();
-	r = prepare(&d);
-	if (r == 0)
-		r = run(&d);
-	stop_all(&d);
-	r = r == 0 && d.first && d.last ? report(&d) : COMMAND_FAILED;
-	snapshot_free(d.first);
-	snapshot_free(d.last);
-	close_fd(d.record_fd);
-	close_fd(d.frames_fd);
+	r = run(&d);
+	deinit(&d);
 	return r;
 }
 

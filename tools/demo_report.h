@@ -13,18 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "tools/demo_plan.h"
-#include "tools/demo_reader.h"
+#include "tools/demo_crew.h"
 #include "tools/snapshot.h"
-
-/** One subscriber process. */
-struct demo_member {
-	struct demo_reader reader;
-	int64_t pid;
-	/** CPU time at the beginning and the end of the measured time. */
-	uint64_t cpu_first_ns;
-	uint64_t cpu_last_ns;
-};
 
 struct demo_report {
 	/** All subscribers take part; the end. */

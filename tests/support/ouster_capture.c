@@ -87,7 +87,7 @@ static void write_packet(struct pcap_writer *w, const struct ouster_capture_opti
 	uint8_t data[PACKET_MAX] = { 0 };
 	uint16_t id = (uint16_t)(o->first_frame + frame);
 	struct pcap_packet p = {
-		.time_ns = RECORDED_NS + column_time_ns(frame, packet * PACKET_COLUMNS + PACKET_COLUMNS),
+		.time_ns = RECORDED_NS + column_time_ns(frame, (packet + 1) * PACKET_COLUMNS),
 		.id = (uint16_t)(frame * FRAME_PACKETS + packet),
 		.vlans = o->vlans,
 		.data = data,
@@ -138,8 +138,8 @@ static void write_metadata(const char *path, const struct ouster_capture_options
 		"  \"build_rev\": \"v2.1.0\", \"timestamp_mode\": \"TIME_FROM_INTERNAL_OSC\",\n"
 		"  \"lidar_mode\": \"%ux10\", \"columns_per_frame\": %u, \"columns_per_packet\": %u,\n"
 		"  \"pixels_per_column\": %u, \"udp_profile_lidar\": \"%s\",\n"
-		"  \"lidar_origin_to_beam_origin_mm\": 12.163,\n", SERIAL, COLUMNS, COLUMNS, PACKET_COLUMNS,
-		BEAMS, o->rng15 ? "RNG15_RFL8_NIR8" : "LEGACY");
+		"  \"lidar_origin_to_beam_origin_mm\": 12.163,\n",
+		SERIAL, COLUMNS, COLUMNS, PACKET_COLUMNS, BEAMS, o->rng15 ? "RNG15_RFL8_NIR8" : "LEGACY");
 	fprintf(f, "  \"beam_azimuth_angles\": [");
 	for (i = 0; i < BEAMS; i++)
 		fprintf(f, "%s0.0", i ? ", " : "");

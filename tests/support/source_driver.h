@@ -33,7 +33,7 @@ struct source_driver {
 /** Every key at its default, and the source's name. */
 void source_driver_defaults(struct sensor_config *config);
 
-/** source_driver_start() - make the source if there is none, start it, lend all it wants; fails the test */
+/** source_driver_start() - make the source if there is none, start it, lend all it wants */
 void source_driver_start(struct source_driver *d, const struct sensor_config *config);
 
 /**

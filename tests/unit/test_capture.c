@@ -26,6 +26,7 @@ static void setup(void)
 
 	for (i = 0; i < sizeof(big); i++)
 		big[i] = (uint8_t)(i * 7 + i / 256);
+	pcap_writer_deinit(&w);
 	pcap_writer_init(&w, PCAP_LINK_ETHERNET, false);
 }
 

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/varlink.h"
@@ -265,4 +268,100 @@ Test(control, a_reader_in_the_middle_of_an_update_is_not_believed)
 	page->guard = 2;
 	cr_assert(subscription_read_page(s, copy));
 	free(copy);
+}
+
+/* ---- clients that die ---- */
+
+/*
+ * A process that connects (SO_PEERCRED names it) and a child it forked, which
+ * inherited the connection. Both wait to be killed.
+ */
+static pid_t fork_client(int *ret_fd, pid_t *ret_heir)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), ready[2];
+	pid_t pid, heir;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/child", t.dir);
+	cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(listen(listener, 1), 0);
+	cr_assert_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		int s = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		if (connect(s, (struct sockaddr *)&address, sizeof(address)) < 0)
+			_exit(1);
+		heir = fork();
+		if (heir == 0 || write(ready[1], &heir, sizeof(heir)) == sizeof(heir))
+			pause();
+		_exit(1);
+	}
+	cr_assert_eq(read(ready[0], ret_heir, sizeof(*ret_heir)), sizeof(*ret_heir));
+	*ret_fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	cr_assert_geq(*ret_fd, 0);
+	close(listener);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+/* Let the loop run until the client list is as long as it should be. */
+static int look_again(struct loop_timer *timer)
+{
+	struct client *c;
+
+	LIST_FOREACH(c, &t.daemon.clients.clients, link)
+		if (c->state == CLIENT_LIVE)
+			return 0;
+	return 1;
+}
+
+Test(control, a_dead_client_that_never_subscribed_is_forgotten_while_its_connection_lives)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+	struct varlink *child;
+	int child_fd;
+	pid_t heir, pid = fork_client(&child_fd, &heir);
+
+	cr_assert_eq(control_serve(t.daemon.control, child_fd, &child), 0);
+	cr_assert_eq(varlink_feed(child, HELLO, sizeof(HELLO)), 0);
+	cr_assert_eq(t.daemon.clients.count, 1);
+	kill(pid, SIGKILL);
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, look_again), 0);
+	loop_timer_set(&timer, 1000000, 1000000);
+	cr_assert_eq(loop_run(&t.loop), 1);
+	cr_assert_eq(varlink_feed(child, SUBSCRIBE("front", 4, 2), sizeof(SUBSCRIBE("front", 4, 2))), 0);
+	cr_assert_eq(t.sensor->reserved_slices, 0);
+	varlink_free(child);
+	cr_assert_eq(t.daemon.clients.count, 0);
+	loop_timer_deinit(&t.loop, &timer);
+	waitpid(pid, NULL, 0);
+	kill(heir, SIGKILL);
+}
+
+Test(control, a_dead_client_keeps_its_reservation_until_its_memory_is_free)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+	struct varlink *child;
+	char path[256];
+	int child_fd;
+	pid_t heir, pid = fork_client(&child_fd, &heir);
+
+	cr_assert_eq(control_serve(t.daemon.control, child_fd, &child), 0);
+	cr_assert_eq(varlink_feed(child, HELLO, sizeof(HELLO)), 0);
+	cr_assert_eq(varlink_feed(child, SUBSCRIBE("front", 4, 2), sizeof(SUBSCRIBE("front", 4, 2))), 0);
+	kill(pid, SIGKILL);
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, look_again), 0);
+	loop_timer_set(&timer, 1000000, 1000000);
+	cr_assert_eq(loop_run(&t.loop), 1);
+	cr_assert_eq(t.sensor->reserved_slices, 6);
+	/* what lidard-reclaim does when RouDi has freed it */
+	snprintf(path, sizeof(path), "%s/dead/%s", t.dir, LIST_FIRST(&t.daemon.clients.clients)->name);
+	cr_assert_eq(unlink(path), 0);
+	while (t.sensor->reserved_slices)
+		cr_assert_eq(loop_run(&t.loop), 1);
+	loop_timer_deinit(&t.loop, &timer);
+	waitpid(pid, NULL, 0);
+	kill(heir, SIGKILL);
 }

@@ -30,8 +30,18 @@ struct fake_packet {
 struct fake {
 	struct decoder base;
 	uint32_t points;
+	/** The window wraps: packets 3 and 4 have 3 columns in it, so places lag behind packets. */
+	bool hole;
 	unsigned int restarts;
 };
+
+static bool lag(uint32_t packet, uint32_t column, uint32_t *place)
+{
+	if (packet == 3)
+		return column < 3;
+	*place -= packet < 3 ? 0 : 10;
+	return packet != 4 || column >= 5;
+}
 
 static int fake_look(struct decoder *d, const void *datagram, size_t bytes,
 		     struct decoder_packet *p)
@@ -52,6 +62,8 @@ static int fake_look(struct decoder *d, const void *datagram, size_t bytes,
 		struct decoder_column *c = &p->columns[p->column_count];
 
 		c->place = in->place * d->geometry.packet_columns + i;
+		if (((struct fake *)d)->hole && !lag(in->place, i, &c->place))
+			continue;
 		if ((in->invalid >> i & 1) || c->place >= d->geometry.frame_columns)
 			continue;
 		c->frame = in->frame;
@@ -665,6 +677,26 @@ Test(frame_builder, a_column_window_that_ends_within_a_packet_is_whole)
 	cr_assert_eq(source.stats.lost_packets, 0);
 }
 
+Test(frame_builder, a_column_window_with_a_hole_is_whole)
+{
+	fake.hole = true;
+	fake.base.geometry.frame_columns = 54;
+	build_or_fail(8);
+	push_range(0, 0, 8);
+	push_range(1, 0, 8);
+	for (uint32_t i = 0; i < 8; i++) {
+		take_or_fail(i % 4);
+		cr_assert_eq(h.missing_columns, 0);
+		cr_assert_eq(h.lost_packets, 0);
+	}
+	cr_assert_eq(source.stats.lost_packets, 0);
+	push_range(2, 0, 5);
+	push_range(2, 6, 8);
+	push_range(3, 0, 8);
+	cr_assert_eq(source.stats.lost_packets, 1);
+	cr_assert_eq(source.stats.missing_columns, 8);
+}
+
 Test(frame_builder, crc_covers_the_payload)
 {
 	config.crc = true;
@@ -737,7 +769,8 @@ Test(frame_builder, other_and_damaged_packets_are_counted)
 
 Test(frame_builder, frame_numbers_at_the_end_of_the_world_are_survived)
 {
-	static const uint64_t frames[] = { UINT64_MAX, UINT64_MAX / 2, 1ull << 44, 0, 3, UINT64_MAX - 1 };
+	static const uint64_t frames[] = { UINT64_MAX, UINT64_MAX / 2, 1ull << 44, 0, 3,
+					   UINT64_MAX - 1 };
 
 	build_or_fail(32);
 	for (size_t i = 0; i < 200; i++)

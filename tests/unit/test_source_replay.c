@@ -205,7 +205,7 @@ Test(source_replay, a_loop_goes_on_forward)
 		h = loan->header;
 		if (i) {
 			cr_assert_eq(h->frame_id, frame + 1);
-			/* columns go on at their distance, within and between the rounds (there: a packet's) */
+			/* a column's distance within a round, a packet's between rounds */
 			cr_assert_geq(h->sensor_time_ns, end_ns + OUSTER_CAPTURE_COLUMN_NS);
 			cr_assert_leq(h->sensor_time_ns, end_ns + 20ull * OUSTER_CAPTURE_COLUMN_NS);
 		}
