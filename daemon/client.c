@@ -131,6 +131,8 @@ static int client_died(struct loop_watch *watch, uint32_t events)
 		(int)c->pid);
 	if (renameat(r->clients_dir_fd, c->name, r->dead_dir_fd, c->name) < 0)
 		log_msg(LOG_ERR, NULL, -errno, "cannot mark client %s dead in the journal", c->name);
+	if (r->on_death)
+		r->on_death(r, c);
 	reclaim(r);
 	return 0;
 }
@@ -254,7 +256,6 @@ int client_get(struct client_registry *r, int socket_fd, const char *program,
 		steal_fd(&pidfd);
 	}
 	snprintf(c->program, sizeof(c->program), "%s", program);
-	c->connections++;
 	*ret_client = c;
 	return 0;
 }
@@ -270,7 +271,6 @@ void client_put(struct client *c, uint64_t connection_id)
 	LIST_FOREACH(s, &c->subscriptions, of_client)
 		if (s->connection_id == connection_id)
 			s->connection_id = 0;
-	c->connections--;
 }
 
 /* ---- a predecessor's journal ---- */

@@ -335,6 +335,19 @@ static int control_accept(struct loop_watch *watch, uint32_t events)
 	return 0;
 }
 
+/* Its socket may live on in a forked child, to which none of it belongs. */
+static void client_ended(struct client_registry *clients, struct client *client)
+{
+	struct daemon *d = container_of(clients, struct daemon, clients);
+	struct connection *c, *next;
+
+	for (c = LIST_FIRST(&d->control->list); c; c = next) {
+		next = LIST_NEXT(c, link);
+		if (c->client == client)
+			varlink_free(c->varlink);
+	}
+}
+
 static bool subscribes(const struct connection *c, const struct sensor *sensor)
 {
 	const struct subscription *s;
@@ -429,6 +442,7 @@ int control_new(struct daemon *daemon, const char *path, const char *group,
 		close(fd);
 		return problem_set(problem, r, "cannot watch %s: %s", path, strerror(-r));
 	}
+	daemon->clients.on_death = client_ended;
 	*ret_control = STEAL(c);
 	return 0;
 }
@@ -440,6 +454,7 @@ struct control *control_free(struct control *c)
 
 	if (!c)
 		return NULL;
+	c->daemon->clients.on_death = NULL;
 	while ((connection = LIST_FIRST(&c->list)))
 		varlink_free(connection->varlink);
 	fd = c->listen_watch.fd;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/varlink.h"
@@ -166,6 +168,77 @@ Test(control, a_message_without_end_ends_the_connection)
 	for (sent = 0; r == 0 && sent <= LIDARD_CONTROL_MESSAGE_MAX; sent += sizeof(spaces))
 		r = varlink_feed(v, spaces, sizeof(spaces));
 	cr_assert_lt(r, 0);
+}
+
+/* ---- a process that dies ---- */
+
+static int end_loop(struct loop_timer *timer)
+{
+	return 2;
+}
+
+static int heard(struct loop_watch *watch, uint32_t events)
+{
+	return 1;
+}
+
+/* Run the daemon until something comes by @from; false after a few seconds. */
+static bool run_until_heard(int from)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+	struct loop_watch watch = LOOP_WATCH_NULL;
+	int r;
+
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, end_loop), 0);
+	cr_assert_eq(loop_add(&t.loop, &watch, from, EPOLLIN, heard), 0);
+	loop_timer_set(&timer, 5ull * 1000 * 1000 * 1000, 0);
+	r = loop_run(&t.loop);
+	loop_remove(&t.loop, &watch);
+	loop_timer_deinit(&t.loop, &timer);
+	return r == 1;
+}
+
+static int connect_to_socket(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", t.dir);
+	return connect(s, (struct sockaddr *)&address, sizeof(address)) == 0 ? s : -1;
+}
+
+/* A client subscribes and dies; its own child keeps the connection, and says by @to when it is closed. */
+static void live_and_die(int to)
+{
+	static const char calls[] = HELLO "\0" SUBSCRIBE("front", 8, 4);
+	char bytes[4096];
+	int s = connect_to_socket(), replies = 0;
+	ssize_t n, i;
+
+	if (write(s, calls, sizeof(calls)) != (ssize_t)sizeof(calls))
+		_exit(1);
+	while (replies < 2 && (n = read(s, bytes, sizeof(bytes))) > 0)
+		for (i = 0; i < n; i++)
+			replies += bytes[i] == '\0';
+	if (replies == 2 && fork() == 0 && read(s, bytes, 1) == 0)
+		(void)!write(to, "x", 1);
+	_exit(0);
+}
+
+Test(control, a_dead_process_connection_is_closed_though_a_child_keeps_it)
+{
+	int ends[2];
+	pid_t pid;
+
+	cr_assert_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		live_and_die(ends[1]);
+	cr_assert(run_until_heard(ends[0]));
+	cr_assert_eq(t.sensor->reserved_slices, 12);
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* ---- accounts ---- */
