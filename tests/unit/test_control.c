@@ -241,6 +241,66 @@ Test(control, a_dead_process_connection_is_closed_though_a_child_keeps_it)
 	close(ends[1]);
 }
 
+/* ---- a peer that does not read ---- */
+
+static int turn(struct loop_timer *timer)
+{
+	return 1;
+}
+
+/* Let the daemon do what there is to do. */
+static void run_for_ms(uint64_t ms)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, turn), 0);
+	loop_timer_set(&timer, ms * 1000 * 1000, 0);
+	cr_assert_eq(loop_run(&t.loop), 1);
+	loop_timer_deinit(&t.loop, &timer);
+}
+
+#define LIST_SENSORS "{\"method\":\"io.lidard.ListSensors\"}"
+
+/* Calls until the socket takes no more. Return: how many. */
+static unsigned int call_without_reading(void)
+{
+	unsigned int calls = 0, before;
+
+	do {
+		before = calls;
+		while (send(fd, LIST_SENSORS, sizeof(LIST_SENSORS), MSG_DONTWAIT) > 0)
+			calls++;
+		run_for_ms(20);
+	} while (calls != before);
+	return calls;
+}
+
+Test(control, a_peer_that_does_not_read_is_not_read_from_and_loses_nothing)
+{
+	static char replies[65536];
+	unsigned int calls = call_without_reading(), answers = 0, idle = 0;
+	ssize_t n, i;
+
+	cr_assert_gt(v->out_bytes, 0);
+	cr_assert_lt(v->out_bytes, 4096, "more than one answer waits");
+	while (idle < 3) {
+		run_for_ms(5);
+		n = recv(fd, replies, sizeof(replies), MSG_DONTWAIT);
+		for (i = 0; i < n; i++)
+			answers += replies[i] == '\0';
+		idle = n > 0 ? 0 : idle + 1;
+	}
+	cr_assert_eq(answers, calls);
+}
+
+Test(control, a_peer_that_will_not_read_any_more_is_left)
+{
+	call_without_reading();
+	shutdown(fd, SHUT_RD);
+	run_for_ms(20);
+	cr_assert_lt(send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL), 0);
+}
+
 /* ---- accounts ---- */
 
 static struct subscription *subscribe(struct lidard_subscriber_page **ret_page)
