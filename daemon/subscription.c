@@ -16,6 +16,7 @@
 /* Times a reader may be met in the middle of an update before we give up. */
 #define PAGE_READ_TRIES 8
 
+/* Return: its memfd or negative errno. */
 static int make_page(struct subscription *s)
 {
 	CLEANUP(cleanup_fd) int fd = memfd_create("lidard-subscriber", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -32,17 +33,16 @@ static int make_page(struct subscription *s)
 	if (map == MAP_FAILED)
 		return -errno;
 	s->page = map;
-	s->page_fd = steal_fd(&fd);
-	return 0;
+	return steal_fd(&fd);
 }
 
 int subscription_new(struct sensor *sensor, struct client *client, uint64_t connection_id,
 		     uint32_t queue, uint32_t held, uint32_t policy,
-		     struct subscription **ret_subscription)
+		     struct subscription **ret_subscription, int *ret_page_fd)
 {
 	static uint64_t last_id;
 	struct subscription *s;
-	int r;
+	int fd;
 
 	if (queue + held > sensor->config.subscriber_slices - sensor->reserved_slices)
 		return -ENOSPC;
@@ -57,16 +57,16 @@ int subscription_new(struct sensor *sensor, struct client *client, uint64_t conn
 		.queue = queue,
 		.held = held,
 		.policy = policy,
-		.page_fd = -1,
 	};
-	r = make_page(s);
-	if (r < 0) {
+	fd = make_page(s);
+	if (fd < 0) {
 		free(s);
-		return r;
+		return fd;
 	}
 	sensor->reserved_slices += queue + held;
 	LIST_INSERT_HEAD(&sensor->subscriptions, s, of_sensor);
 	*ret_subscription = s;
+	*ret_page_fd = fd;
 	return 0;
 }
 
@@ -77,7 +77,6 @@ struct subscription *subscription_free(struct subscription *s)
 	s->sensor->reserved_slices -= s->queue + s->held;
 	LIST_REMOVE(s, of_sensor);
 	munmap((void *)s->page, sizeof(*s->page));
-	close_fd(s->page_fd);
 	free(s);
 	return NULL;
 }

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "daemon/varlink.h"
 #include "tests/support/test_daemon.h"
 
@@ -241,8 +243,6 @@ Test(control, a_dead_process_connection_is_closed_though_a_child_keeps_it)
 	close(ends[1]);
 }
 
-/* ---- a peer that does not read ---- */
-
 static int turn(struct loop_timer *timer)
 {
 	return 1;
@@ -258,6 +258,32 @@ static void run_for_ms(uint64_t ms)
 	cr_assert_eq(loop_run(&t.loop), 1);
 	loop_timer_deinit(&t.loop, &timer);
 }
+
+static rlim_t count_fds(void)
+{
+	int lowest = dup(fd);
+
+	close(lowest);
+	return (rlim_t)lowest;
+}
+
+Test(control, without_descriptors_a_newcomer_is_turned_away_and_the_loop_rests)
+{
+	struct rlimit limit;
+	char byte;
+	int s = connect_to_socket();
+	uint64_t cpu_ns;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = count_fds() + 1; /* one for the timer of run_for_ms() */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	run_for_ms(200);
+	cr_assert_lt(clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns, 100 * NSEC_PER_MSEC);
+	cr_assert_eq(recv(s, &byte, 1, MSG_DONTWAIT), 0);
+}
+
+/* ---- a peer that does not read ---- */
 
 #define LIST_SENSORS "{\"method\":\"io.lidard.ListSensors\"}"
 
