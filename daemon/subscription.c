@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "daemon/client.h"
 
 #define PAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -92,9 +93,10 @@ bool subscription_read_page(const struct subscription *s, struct lidard_subscrib
 	uint64_t before, after;
 	int i;
 
+	memcpy(ret_page->stages, s->page->stages, sizeof(ret_page->stages));
 	for (i = 0; i < PAGE_READ_TRIES; i++) {
 		before = __atomic_load_n(&s->page->guard, __ATOMIC_ACQUIRE);
-		memcpy(ret_page, (const void *)s->page, sizeof(*ret_page));
+		memcpy(ret_page, s->page, offsetof(struct lidard_subscriber_page, stages));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(&s->page->guard, __ATOMIC_RELAXED);
 		if (before == after && (before & 1) == 0)
@@ -103,14 +105,17 @@ bool subscription_read_page(const struct subscription *s, struct lidard_subscrib
 	return false;
 }
 
-static uint64_t sum_skipped(const struct lidard_subscriber_page *page)
+/* Slices the reader says it saw. Return: false if that is more than there can be. */
+static bool sum_seen(const struct lidard_subscriber_page *page, uint64_t *ret_seen)
 {
-	uint64_t sum = 0;
+	uint64_t sum = page->taken;
 	unsigned int i;
 
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
-		sum += page->skipped[i];
-	return sum;
+		if (__builtin_add_overflow(sum, page->skipped[i], &sum))
+			return false;
+	*ret_seen = sum;
+	return true;
 }
 
 void subscription_get_account(const struct subscription *s,
@@ -118,7 +123,7 @@ void subscription_get_account(const struct subscription *s,
 			      struct subscription_account *ret_account)
 {
 	struct subscription_account a = { .holds = true };
-	uint64_t seen = page->taken + sum_skipped(page), pending;
+	uint64_t seen, pending;
 
 	/* Nothing taken yet since the source started: nothing to hold against. */
 	if (page->incarnation != s->sensor->incarnation || page->incarnation == 0) {
@@ -126,10 +131,11 @@ void subscription_get_account(const struct subscription *s,
 		return;
 	}
 	a.incarnation = page->incarnation;
-	a.published = s->sensor->next_publish_index - page->first_index;
+	if (page->first_index < s->sensor->next_publish_index)
+		a.published = s->sensor->next_publish_index - page->first_index;
 	a.received = page->taken;
 	memcpy(a.skipped, page->skipped, sizeof(a.skipped));
-	a.holds = page->first_index < s->sensor->next_publish_index &&
+	a.holds = a.published > 0 && sum_seen(page, &seen) &&
 		  page->next_index - page->first_index == seen && seen <= a.published;
 	if (a.holds) {
 		pending = a.published - seen;
@@ -156,7 +162,8 @@ void subscriptions_get_readers(const struct sensor *sensor, struct source_reader
 	uint64_t waiting;
 
 	LIST_FOREACH(s, &sensor->subscriptions, of_sensor) {
-		if (__atomic_load_n(&s->page->connected, __ATOMIC_RELAXED) != 1)
+		if (s->client->state != CLIENT_LIVE ||
+		    __atomic_load_n(&s->page->connected, __ATOMIC_RELAXED) != 1)
 			continue;
 		if (s->joined_incarnation == 0) {
 			s->joined_incarnation = sensor->incarnation;

@@ -71,7 +71,7 @@ void subscription_get_account(const struct subscription *s,
 			      const struct lidard_subscriber_page *page,
 			      struct subscription_account *ret_account);
 
-/** What a replay needs to know of a sensor's readers. Hot path. */
+/** What a replay needs to know of a sensor's living readers. Hot path. */
 void subscriptions_get_readers(const struct sensor *sensor, struct source_readers *ret_readers);
 
 #endif /* DAEMON_SUBSCRIPTION_H */

@@ -413,6 +413,46 @@ Test(control, a_reader_whose_counters_do_not_add_up_violates)
 	cr_assert_not(account_of(s).holds);
 }
 
+Test(control, counters_that_overflow_to_the_right_sum_violate)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+
+	t.sensor->next_publish_index = 100;
+	page->incarnation = 1;
+	page->next_index = 50;
+	page->taken = UINT64_MAX;
+	page->skipped[LIDARD_SKIP_QUEUE_FULL] = 51;
+	cr_assert_not(account_of(s).holds);
+}
+
+Test(control, a_reader_ahead_of_the_sensor_was_published_nothing)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+
+	t.sensor->next_publish_index = 100;
+	page->incarnation = 1;
+	page->first_index = page->next_index = 101;
+	cr_assert_not(account_of(s).holds);
+	cr_assert_eq(account_of(s).published, 0);
+}
+
+Test(control, a_replay_does_not_wait_for_a_dead_reader)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+	struct source_readers readers;
+
+	page->connected = 1;
+	subscriptions_get_readers(t.sensor, &readers);
+	cr_assert_eq(readers.connected, 1);
+	s->client->state = CLIENT_RECLAIMING;
+	subscriptions_get_readers(t.sensor, &readers);
+	cr_assert_eq(readers.connected, 0);
+	cr_assert_eq(readers.room, UINT32_MAX);
+}
+
 Test(control, a_reader_in_the_middle_of_an_update_is_not_believed)
 {
 	struct lidard_subscriber_page *page, *copy;
