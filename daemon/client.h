@@ -69,6 +69,10 @@ struct client_registry {
 	/** Program that frees a dead client's memory; "": a service unit watches dead/. */
 	char reclaim_helper[PATH_MAX];
 	pid_t helper_pid;
+	/** Not to be started again before that, since it failed. */
+	uint64_t helper_retry_ns;
+	/** dead/ may hold entries of clients that only our predecessor knew. */
+	bool leftovers;
 	/** The helper failed as it does when RouDi hangs. */
 	bool broker_hangs;
 	struct loop_timer reclaim_timer;
