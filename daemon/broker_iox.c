@@ -127,12 +127,13 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 	r = broker_probe(problem);
 	if (r < 0)
 		return r;
-	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	iox_runtime_init(runtime_name);
+	/* before we register: should RouDi be replaced meanwhile, broker_check() sees it */
 	r = read_id(b->id);
 	if (r < 0)
 		return problem_set(problem, r, "cannot look at " ROUDI_SOCKET ": %s",
 				   strerror(-r));
+	iox_set_loglevel(Iceoryx_LogLevel_Off);
+	iox_runtime_init(runtime_name);
 	subscribe_introspection(b);
 	*ret_broker = STEAL(b);
 	return 0;
