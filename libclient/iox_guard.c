@@ -77,6 +77,19 @@ LIDARD_EXPORT _Noreturn void exit(int status)
 	die();
 }
 
+/*
+ * What C++ registers its static objects' destructors with.  At exit they would
+ * unmap the shared memory under iceoryx's threads, which then fault; wait for
+ * threads that a forked child does not have; or meet an error for ports the
+ * host did not free.  None is needed: lidard sees the process end.
+ */
+LIDARD_EXPORT int __cxa_atexit(void (*destroy)(void *), void *object, void *dso);
+
+LIDARD_EXPORT int __cxa_atexit(void (*destroy)(void *), void *object, void *dso)
+{
+	return 0;
+}
+
 bool iox_guard_is_isolated(void)
 {
 	struct link_map *map;

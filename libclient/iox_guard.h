@@ -19,7 +19,10 @@
  * dead: nothing may call into it any more, since locks may be held.  A fatal
  * error in a thread that iceoryx started parks that thread for good.
  *
- * Loaded plainly (no namespace), libc's abort() and exit() come first and only
+ * Nor may the end of the process run iceoryx's destructors, which trip over its
+ * own threads: they are not registered (__cxa_atexit()).
+ *
+ * Loaded plainly (no namespace), libc's functions come first and only
  * the error handler is replaced.
  */
 #ifndef LIBCLIENT_IOX_GUARD_H

@@ -7,10 +7,13 @@
  * also own an eventfd, written by the callback of a Listener that all
  * subscriptions of the process share.
  *
- * Sleeping goes through that eventfd rather than an iceoryx WaitSet: a WaitSet
- * hides signals from the caller and treats a few of them in a row as a fatal
- * error, waits by the wall clock, and overflows its semaphore when nobody
- * waits for long.  A round through the Listener costs no more time.
+ * Sleeping goes through that eventfd rather than an iceoryx WaitSet.  The way
+ * through the Listener's thread costs some 40 % more (bench_publish_take, block),
+ * but a WaitSet hides signals from the caller and treats a few of them in a row
+ * as a fatal error, waits by the wall clock, and, attached while nobody waits,
+ * has its semaphore overflow, which ends the publisher.  Attaching it for each
+ * sleep is no way out: that takes the lock of the port's queue, which stays
+ * locked for good when lidard is killed inside publish(), and the reader hangs.
  *
  * Threads: iceoryx starts one for keep-alive and one for the Listener, both
  * with all signals blocked, so that the host's handlers and signalfds never
