@@ -6,12 +6,10 @@
  * nothing.  checkers_can_fail.sh runs them.
  */
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 static char *volatile kept;
 static volatile int number = 5;
-static int shared;
 
 Test(broken, nothing)
 {
@@ -37,24 +35,4 @@ Test(broken, undefined)
 {
 	number = 0x7fffffff;
 	number = number + 1;
-}
-
-static void *count(void *arg)
-{
-	int i;
-
-	for (i = 0; i < 1000; i++)
-		shared++;
-	return NULL;
-}
-
-Test(broken, race)
-{
-	pthread_t threads[2];
-	int i;
-
-	for (i = 0; i < 2; i++)
-		pthread_create(&threads[i], NULL, count, NULL);
-	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
 }
