@@ -204,6 +204,27 @@ static void drop_sensors(struct daemon *d, const struct config *config)
 	}
 }
 
+int daemon_load_config(const char *path, struct config **ret_config, struct pool_plan *ret_plan,
+		       struct problem *problem)
+{
+	struct config *config;
+	unsigned int i;
+	int r;
+
+	r = config_load(path, &config, problem);
+	if (r < 0)
+		return r;
+	r = pool_plan_make(config, ret_plan, problem);
+	for (i = 0; r == 0 && i < config->sensor_count; i++)
+		r = source_check(&config->sensors[i], problem);
+	if (r < 0) {
+		config_free(config);
+		return r;
+	}
+	*ret_config = config;
+	return 0;
+}
+
 static int load_reloadable(struct daemon *d, struct config **ret_config, struct pool_plan *ret_plan,
 			   struct problem *problem)
 {
@@ -211,12 +232,10 @@ static int load_reloadable(struct daemon *d, struct config **ret_config, struct 
 	struct config *config;
 	int r;
 
-	r = config_load(d->config_path, &config, problem);
+	r = daemon_load_config(d->config_path, &config, ret_plan, problem);
 	if (r < 0)
 		return r;
-	r = pool_plan_make(config, ret_plan, problem);
-	if (r == 0)
-		r = pool_plan_check(ret_plan, pools, broker_read_pools(d->broker, pools), problem);
+	r = pool_plan_check(ret_plan, pools, broker_read_pools(d->broker, pools), problem);
 	if (r < 0) {
 		config_free(config);
 		return r;
@@ -343,9 +362,7 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 {
 	int r;
 
-	r = config_load(d->config_path, &d->config, problem);
-	if (r == 0)
-		r = pool_plan_make(d->config, &d->plan, problem);
+	r = daemon_load_config(d->config_path, &d->config, &d->plan, problem);
 	if (r == 0)
 		r = lock_state_dir(d, problem);
 	if (r == 0)

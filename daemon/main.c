@@ -84,8 +84,7 @@ static int load_plan(const char *path, struct config **config, struct pool_plan 
 {
 	struct problem problem;
 
-	if (config_load(path, config, &problem) < 0 ||
-	    pool_plan_make(*config, plan, &problem) < 0) {
+	if (daemon_load_config(path, config, plan, &problem) < 0) {
 		complain(&problem);
 		return EXIT_CONFIG;
 	}
@@ -156,8 +155,10 @@ static int run(const char *path)
 	r = daemon_init(&daemon, &loop, path, &problem);
 	if (r < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
+		if (r == -EINVAL || r == -E2BIG)
+			return EXIT_CONFIG;
 		/* a RouDi that hangs when we come is as lost as one that hangs later */
-		return r == -EINVAL ? EXIT_CONFIG : r == -ETIMEDOUT ? EXIT_BROKER_LOST : 1;
+		return r == -ETIMEDOUT ? EXIT_BROKER_LOST : 1;
 	}
 	r = daemon_run(&daemon);
 	if (r == DAEMON_BROKER_LOST)
