@@ -244,6 +244,26 @@ def kill_lidard_at_work():
         equal(final['restarts'], 6, 'restarts')
 
 
+@case('readers leave after lidard was killed at work, though it left their queues locked')
+def leave_locked_queue():
+    longest = 0
+    for _ in range(4):
+        system = System(sensor('front', sim_rate='50M', slice_bytes='16K', sim_beams=16,
+                               subscriber_slices=512))
+        readers = [Reader('front', '--wait', 'fd', '--queue', 16, '--held', 4) for _ in range(4)]
+        for r in readers:
+            r.wait_slices(50)
+        system.lidard.kill()
+        started = time.monotonic()
+        for r in readers:
+            r.signal(signal.SIGTERM)
+        for r in readers:
+            equal(r.wait(), 0, 'exit status of a reader')
+        longest = max(longest, time.monotonic() - started)
+        system.roudi.clear()
+    note(f'the slowest left after {longest * 1e3:.0f} ms')
+
+
 @case('SIGTERM of lidard: it ends at once, and readers wait for the next')
 def terminate_lidard():
     system = System(sensor('front', **SENSOR))
