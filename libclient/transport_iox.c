@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,8 @@
 #include "libclient/transport_iox_sleep.h"
 
 #define ROUDI_SOCKET "/tmp/roudi"
+/* It takes some 100 µs, or for ever. */
+#define FAREWELL_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
 struct transport_subscription {
 	iox_sub_storage_t storage;
@@ -263,6 +266,63 @@ static bool destroy_port(struct transport_subscription *s)
 	return true;
 }
 
+struct farewell {
+	struct transport_subscription *subscription;
+	sem_t done;
+	bool gone;
+};
+
+static void *say_farewell(void *context)
+{
+	struct farewell *f = context;
+
+	f->gone = destroy_port(f->subscription);
+	sem_post(&f->done);
+	return NULL;
+}
+
+/*
+ * A publisher killed inside publish() leaves the mutex of a subscriber's queue
+ * locked for good, and taking leave of that queue takes the mutex.  A thread
+ * does it, so that only the thread is lost; the life is over then, as RouDi
+ * hangs, too.
+ */
+static bool destroy_port_in_time(struct transport_subscription *s)
+{
+	struct timespec deadline = clock_to_timespec(clock_now_ns() + FAREWELL_TIMEOUT_NS);
+	struct farewell *f = calloc(1, sizeof(*f));
+	pthread_t thread;
+	sigset_t old;
+	bool gone;
+	int r;
+
+	if (!f)
+		return false;
+	f->subscription = s;
+	sem_init(&f->done, 0, 0);
+	block_signals(&old);
+	r = pthread_create(&thread, NULL, say_farewell, f);
+	restore_signals(&old);
+	if (r != 0) {
+		sem_destroy(&f->done);
+		free(f);
+		return false;
+	}
+	while ((r = sem_clockwait(&f->done, CLOCK_MONOTONIC, &deadline)) < 0 && errno == EINTR)
+		;
+	if (r < 0) {
+		/* the thread may still come back to it: f stays */
+		iox_guard_give_up();
+		pthread_detach(thread);
+		return false;
+	}
+	pthread_join(thread, NULL);
+	gone = f->gone;
+	sem_destroy(&f->done);
+	free(f);
+	return gone;
+}
+
 static void iox_unsubscribe(struct transport_subscription *s)
 {
 	bool gone;
@@ -270,7 +330,7 @@ static void iox_unsubscribe(struct transport_subscription *s)
 	if (!s)
 		return;
 	pthread_mutex_lock(&life.lock);
-	gone = destroy_port(s);
+	gone = !iox_guard_is_dead() && destroy_port_in_time(s);
 	pthread_mutex_unlock(&life.lock);
 	close_wake_fd(s);
 	if (gone) {
