@@ -88,6 +88,14 @@ Test(control, hello_names_the_broker_and_a_runtime_name)
 	json_object_put(reply);
 }
 
+Test(control, a_program_name_is_made_printable)
+{
+	json_object_put(call("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":1,"
+			     "\"program\":\"a\\nb\xff\",\"runtime_name\":\"\"}}",
+			     NULL));
+	cr_assert_str_eq(LIST_FIRST(&t.daemon.clients.clients)->program, "a?b?");
+}
+
 Test(control, another_version_is_refused)
 {
 	expect_error("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":2,\"program\":\"t\","
