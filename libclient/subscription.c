@@ -16,6 +16,8 @@
 #define IDLE_PERIOD_NS NSEC_PER_SEC
 /* How often to ask lidard again after it has said no. */
 #define REFUSED_RETRY_NS NSEC_PER_SEC
+/* A restart of RouDi and lidard takes less. */
+#define RESTART_NS (10 * NSEC_PER_SEC)
 
 /* ---- Subscribing, also again after a restart -------------------------------- */
 
@@ -67,11 +69,17 @@ static int subscribe(struct lidard_subscription *s, uint64_t deadline_ns)
 	return 0;
 }
 
-/* Will it be better by itself in a moment? */
-static bool is_transient(int error)
+/* Will it be better by itself in a moment? While RouDi is restarted its memory seems another's. */
+static bool is_transient(struct lidard_subscription *s, int error, uint64_t now_ns)
 {
-	return error == -ENOTCONN || error == -ETIMEDOUT || error == -ECONNREFUSED ||
-	       error == -ENOTRECOVERABLE || error == -EPROTO;
+	if (error != -EXDEV) {
+		s->strange_since_ns = 0;
+		return error == -ENOTCONN || error == -ETIMEDOUT || error == -ECONNREFUSED ||
+		       error == -ENOTRECOVERABLE || error == -EPROTO;
+	}
+	if (s->strange_since_ns == 0)
+		s->strange_since_ns = now_ns;
+	return now_ns - s->strange_since_ns < RESTART_NS;
 }
 
 void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
@@ -81,13 +89,15 @@ void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
 
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns)
 {
+	uint64_t now_ns;
 	int r;
 
 	r = subscribe(s, deadline_ns);
 	if (r == -ENOTRECOVERABLE)
 		client_abandon_life(s->client);
-	s->error = r < 0 && !is_transient(r) ? r : 0;
-	s->retry_ns = clock_now_ns() + (s->error ? REFUSED_RETRY_NS : CLIENT_RETRY_NS);
+	now_ns = clock_now_ns();
+	s->error = r < 0 && !is_transient(s, r, now_ns) ? r : 0;
+	s->retry_ns = now_ns + (s->error ? REFUSED_RETRY_NS : CLIENT_RETRY_NS);
 }
 
 void subscription_lose_port(struct lidard_subscription *s)

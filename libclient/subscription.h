@@ -55,6 +55,8 @@ struct lidard_subscription {
 	struct wake wake;
 	/* what lidard said when the subscription last tried to resume; 0 */
 	int error;
+	/* CLOCK_MONOTONIC: since when every attempt met another broker than lidard's; 0: it did not */
+	uint64_t strange_since_ns;
 	/* CLOCK_MONOTONIC of the next attempt to resume, and of the next service() */
 	uint64_t retry_ns;
 	uint64_t service_ns;

@@ -209,8 +209,10 @@ struct lidard_subscribe_opts {
  * subscribers of this sensor is used up (raise subscriber_slices= of the sensor
  * in lidard.conf; lidard_client_get_error() has the figures); -EINVAL bad
  * options; -EUSERS too many subscriptions; -ECONNREFUSED iceoryx's RouDi is not
- * running; -EACCES no permission for its socket; -ELIBACC the transport could not be
- * loaded; or as lidard_client_call().
+ * running; -EACCES the user may not use the shared memory: usermod -aG lidar NAME;
+ * -EXDEV the process sees another /tmp or /dev/shm than lidard (a container);
+ * -ELIBACC the transport could not be loaded; -ESTALE as lidard_subscription_take();
+ * -EMFILE; or as lidard_client_call(). lidard_client_get_error() says more.
  */
 int lidard_subscribe(struct lidard_client *client, const char *sensor,
 		     const struct lidard_subscribe_opts *opts,
@@ -255,7 +257,8 @@ int lidard_subscription_wait(struct lidard_subscription *subscription, int64_t t
  * -EMFILE as many slices as reserved are lent already: release one;
  * -ENOBUFS slices were lost (LIDARD_POLICY_LOSSLESS, once for each loss);
  * -ENOENT after a restart lidard no longer has this sensor; -ENOSPC after a restart
- * lidard no longer has the memory; -ESTALE iceoryx was restarted and cannot be loaded again in
+ * lidard no longer has the memory; -EACCES, -EXDEV after a restart the shared memory is out of
+ * reach (as lidard_subscribe()); -ESTALE iceoryx was restarted and cannot be loaded again in
  * this process (liblidard(3)); -ECHILD.
  */
 int lidard_subscription_take(struct lidard_subscription *subscription,
