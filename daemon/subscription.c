@@ -119,7 +119,7 @@ void subscription_get_account(const struct subscription *s,
 			      struct subscription_account *ret_account)
 {
 	struct subscription_account a = { .holds = true };
-	uint64_t seen = page->taken + sum_skipped(page), pending;
+	uint64_t seen = page->taken + sum_skipped(page) + page->collecting, pending;
 
 	/* Nothing taken yet since the source started: nothing to hold against. */
 	if (page->incarnation != s->sensor->incarnation || page->incarnation == 0) {
@@ -129,6 +129,7 @@ void subscription_get_account(const struct subscription *s,
 	a.incarnation = page->incarnation;
 	a.published = s->sensor->next_publish_index - page->first_index;
 	a.received = page->taken;
+	a.collecting = page->collecting;
 	memcpy(a.skipped, page->skipped, sizeof(a.skipped));
 	a.holds = page->first_index < s->sensor->next_publish_index &&
 		  page->next_index - page->first_index == seen && seen <= a.published;

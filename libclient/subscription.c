@@ -296,10 +296,14 @@ void subscription_give_back(struct lidard_subscription *s, struct lidard_slice *
 	s->lent--;
 }
 
-static struct lidard_slice *hand_out(struct lidard_subscription *s, struct lidard_slice *slice)
+static struct lidard_slice *hand_out(struct lidard_subscription *s, enum subscription_take what,
+				     struct lidard_slice *slice)
 {
 	slice->taken_ns = clock_now_ns();
-	account_take(&s->account, slice->header, slice->taken_ns);
+	if (what == SUBSCRIPTION_COLLECT)
+		account_collect(&s->account);
+	else
+		account_take(&s->account, slice->header, slice->taken_ns);
 	return slice;
 }
 
@@ -365,7 +369,8 @@ static struct lidard_slice *newest(struct lidard_subscription *s, struct lidard_
 	return slice;
 }
 
-int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_slice **ret_slice)
+int subscription_take(struct lidard_subscription *s, enum subscription_take what,
+		      struct lidard_slice **ret_slice)
 {
 	struct lidard_slice *slice = s->pending;
 	uint64_t missing;
@@ -373,7 +378,7 @@ int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_
 
 	if (slice) {
 		s->pending = NULL;
-		*ret_slice = hand_out(s, slice);
+		*ret_slice = hand_out(s, what, slice);
 		return 1;
 	}
 	while ((r = next_slice(s, &slice)) == 0) {
@@ -388,9 +393,9 @@ int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_
 		s->pending = slice;
 		return -ENOBUFS;
 	}
-	if (latest)
+	if (what == SUBSCRIPTION_NEWEST)
 		slice = newest(s, slice);
-	*ret_slice = hand_out(s, slice);
+	*ret_slice = hand_out(s, what, slice);
 	return 1;
 }
 
@@ -399,7 +404,10 @@ LIDARD_EXPORT int lidard_subscription_take(struct lidard_subscription *subscript
 {
 	if (fork_guard_is_foreign(subscription->generation))
 		return -ECHILD;
-	return subscription_take(subscription, subscription->reservation.policy == LIDARD_POLICY_LATEST,
+	return subscription_take(subscription,
+				 subscription->reservation.policy == LIDARD_POLICY_LATEST ?
+					 SUBSCRIPTION_NEWEST :
+					 SUBSCRIPTION_NEXT,
 				 ret_slice);
 }
 

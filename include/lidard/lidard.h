@@ -161,7 +161,7 @@ const struct lidard_field *lidard_format_get_fields(unsigned int format, size_t 
 enum lidard_policy {
 	/** Keep up to queue slices; when full the oldest is overwritten, and counted. */
 	LIDARD_POLICY_BOUNDED = 0,
-	/** Take always yields the newest slice; older ones are passed over, and counted. */
+	/** Take always yields the newest slice (or frame); older ones are passed over, and counted. */
 	LIDARD_POLICY_LATEST = 1,
 	/** As bounded, with the largest queue the reservation allows; a loss is
 	 *  reported by the next take as -ENOBUFS, once, before data goes on. */
@@ -271,7 +271,9 @@ int lidard_subscription_take(struct lidard_subscription *subscription,
  *
  * Slices of a frame are collected as they come, without copying. A frame of
  * which a slice is missing is delivered with what there is:
- * lidard_frame_is_complete() tells. Do not mix with _take().
+ * lidard_frame_is_complete() tells. Do not mix with _take(). Slices count as
+ * received when their frame is lent; those of a frame that was not lent (an older
+ * one with LIDARD_POLICY_LATEST, one too large) as skipped_policy.
  *
  * Return: 1 a frame was lent; 0 not complete yet; -EMSGSIZE frames have more slices
  * than the subscription may hold (raise opts.held); else as lidard_subscription_take().
