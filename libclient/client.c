@@ -14,12 +14,11 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "libclient/export.h"
+#include "libclient/opts.h"
 #include "libclient/subscription.h"
 #include "lidard/control.h"
 
 #define DEFAULT_TIMEOUT_NS NSEC_PER_SEC
-/* While the application waits for slices, lidard may take this long to answer. */
-#define RESUME_TIMEOUT_NS (200 * NSEC_PER_MSEC)
 /* Longest name of a broker's life. */
 #define BROKER_MAX 256u
 /* Longest name of a group. */
@@ -240,9 +239,9 @@ static void resume_subscriptions(struct lidard_client *c)
 
 	/* the same lidard still sets memory aside for what we had before */
 	for (s = c->subscriptions; s && c->same_server && client_is_connected(c); s = s->next)
-		subscription_forget(s, clock_now_ns() + RESUME_TIMEOUT_NS);
+		subscription_forget(s, clock_now_ns() + CLIENT_RESUME_NS);
 	for (s = c->subscriptions; s && client_is_connected(c); s = s->next)
-		subscription_resume(s, clock_now_ns() + RESUME_TIMEOUT_NS);
+		subscription_resume(s, clock_now_ns() + CLIENT_RESUME_NS);
 }
 
 static int reconnect(struct lidard_client *c, uint64_t timeout_ns)
@@ -265,7 +264,7 @@ bool client_check(struct lidard_client *c)
 void client_service(struct lidard_client *c, uint64_t now_ns)
 {
 	if (!client_check(c) && now_ns >= c->retry_ns)
-		reconnect(c, RESUME_TIMEOUT_NS);
+		reconnect(c, CLIENT_RESUME_NS);
 }
 
 void client_abandon_life(struct lidard_client *c)
@@ -300,8 +299,7 @@ static int read_opts(const struct lidard_client_opts *opts, struct lidard_client
 	struct lidard_client_opts o = { .size = sizeof(o) };
 
 	if (opts) {
-		/* the first version of the struct is the smallest there is */
-		if (opts->size < sizeof(o) || opts->timeout_ns < 0)
+		if (opts_check(opts, opts->size, sizeof(o)) < 0 || opts->timeout_ns < 0)
 			return -EINVAL;
 		o = *opts;
 	}

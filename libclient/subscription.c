@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/histogram.h"
 #include "libclient/export.h"
+#include "libclient/opts.h"
 
 #define DEFAULT_SPIN_NS (50 * NSEC_PER_USEC)
 /* How often to look while the transport is not connected yet, and when all is well. */
@@ -121,7 +122,7 @@ void subscription_service(struct lidard_subscription *s, uint64_t now_ns)
 	client_service(c, now_ns);
 	if (client_is_connected(c) && !reservation_is_live(&s->reservation) &&
 	    now_ns >= s->retry_ns)
-		subscription_resume(s, now_ns + c->timeout_ns / 4);
+		subscription_resume(s, now_ns + CLIENT_RESUME_NS);
 	connected = s->port && s->port->ops->is_connected(s->port->handle);
 	account_set_connected(&s->account, connected);
 	if (!reservation_is_live(&s->reservation))
@@ -139,7 +140,7 @@ static int read_opts(const struct lidard_subscribe_opts *opts, struct lidard_sub
 	s->spin_ns = DEFAULT_SPIN_NS;
 	if (!opts)
 		return 0;
-	if (opts->size < sizeof(*opts) || opts->queue > LIDARD_QUEUE_MAX ||
+	if (opts_check(opts, opts->size, sizeof(*opts)) < 0 || opts->queue > LIDARD_QUEUE_MAX ||
 	    opts->held > LIDARD_HELD_MAX || opts->policy > LIDARD_POLICY_LOSSLESS ||
 	    opts->wait_mode > LIDARD_WAIT_POLL || opts->spin_ns < 0)
 		return -EINVAL;
@@ -256,7 +257,7 @@ lidard_subscription_free(struct lidard_subscription *subscription)
 		port_free(s->port);
 		if (reservation_is_live(&s->reservation))
 			reservation_cancel(&s->reservation,
-					   clock_now_ns() + s->client->timeout_ns);
+					   clock_now_ns() + CLIENT_RESUME_NS);
 	}
 	frame_collector_deinit(&s->collector);
 	reservation_deinit(&s->reservation);

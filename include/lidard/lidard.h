@@ -21,7 +21,8 @@
  * parameter and are written on success only.
  *
  * Threads: a client and all its subscriptions and slices belong to one thread
- * at a time.  Different clients may be used by different threads.
+ * at a time, and may be handed over.  Different clients may be used by
+ * different threads.
  *
  * Fork: in the child every call on a parent's handle returns -ECHILD (getters
  * return 0 or NULL), and the free functions only give up memory.
@@ -61,7 +62,7 @@ struct lidard_frame;
 
 /** struct lidard_client_opts - how to connect; zero means default */
 struct lidard_client_opts {
-	/** sizeof(struct lidard_client_opts): lets the struct grow. */
+	/** sizeof(struct lidard_client_opts): lets the struct grow; unknown members must be 0. */
 	size_t size;
 	/** Control socket; NULL: $LIDARD_SOCKET, else LIDARD_CONTROL_SOCKET. */
 	const char *socket_path;
@@ -180,7 +181,7 @@ enum lidard_wait_mode {
 
 /** struct lidard_subscribe_opts - zero means default */
 struct lidard_subscribe_opts {
-	/** sizeof(struct lidard_subscribe_opts): lets the struct grow. */
+	/** sizeof(struct lidard_subscribe_opts): lets the struct grow; unknown members must be 0. */
 	size_t size;
 	/** Slices that may wait, 1 to LIDARD_QUEUE_MAX; 0: what lidard suggests. */
 	uint32_t queue;
@@ -221,7 +222,10 @@ int lidard_subscribe(struct lidard_client *client, const char *sensor,
 /** lidard_client_get_error() - text for a person on what the last failed call met; "" if nothing. */
 const char *lidard_client_get_error(const struct lidard_client *client);
 
-/** lidard_subscription_free() - NULL is allowed; slices still lent become invalid. Return: NULL. */
+/** lidard_subscription_free() - NULL is allowed; slices and frames still lent become invalid.
+ *
+ * Waits for lidard's answer for 200 ms at most. Return: NULL.
+ */
 struct lidard_subscription *lidard_subscription_free(struct lidard_subscription *subscription);
 
 /**
@@ -356,7 +360,11 @@ int lidard_slice_check_crc(const struct lidard_slice *slice);
  */
 int lidard_slice_copy(const struct lidard_slice *slice, struct lidard_slice **ret_copy);
 
-/** lidard_slice_release() - give a slice back; NULL is allowed. Hot path. */
+/** lidard_slice_release() - give a slice back; NULL is allowed. Hot path.
+ *
+ * Twice is a mistake: it does nothing until the subscription lends the slice's place again,
+ * and takes that one away afterwards. Slices of a frame go back with the frame.
+ */
 void lidard_slice_release(struct lidard_slice *slice);
 
 /*

@@ -132,6 +132,14 @@ def no_address_space():
     refused(system, 'ENOMEM', 'cannot map', launcher=['prlimit', '--as=500000000'])
 
 
+@case('a subscription may be as large as the limits say')
+def largest():
+    System(sensor('front', subscriber_slices=511, slice_bytes='16K'))
+    reader = Reader('front', '--check', '--queue', 256, '--held', 255, '--keep', 255)
+    wait_for(lambda: reader.stats()['kept'] == 255, '255 slices to be held')
+    reader.finish()
+
+
 @case('a reader keeps reading while its sensor is away, and again when it is back')
 def sensor_removed():
     system = System(sensor('front'), sensor('rear'))
