@@ -91,6 +91,14 @@ static void reply_client_error(struct varlink *v, int error)
 					"lidard cannot keep account of this client");
 }
 
+static void add_access(json_object *o, const struct memory_access *a)
+{
+	json_object_object_add(o, "reader_group", json_object_new_string(a->reader_group));
+	json_object_object_add(o, "reader_gid", varlink_uint(a->reader_gid));
+	json_object_object_add(o, "writer_group", json_object_new_string(a->writer_group));
+	json_object_object_add(o, "writer_gid", varlink_uint(a->writer_gid));
+}
+
 static void call_hello(struct varlink *v, json_object *parameters)
 {
 	struct connection *c = connection_of(v);
@@ -123,6 +131,7 @@ static void call_hello(struct varlink *v, json_object *parameters)
 	json_object_object_add(
 		o, "broker", json_object_new_string(c->control->daemon->broker_id));
 	json_object_object_add(o, "runtime_name", json_object_new_string(c->client->name));
+	add_access(o, &c->control->daemon->access);
 	varlink_reply(v, o, -1);
 }
 

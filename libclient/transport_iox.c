@@ -18,8 +18,8 @@
  * eventfd is shared with the Listener, under wake_lock.
  *
  * RouDi is looked for before every call that would wait for it, since iceoryx
- * waits a minute and then ends the process.  A life of RouDi is told from the
- * next by its socket's inode and birth.  Once it is over, ports are abandoned,
+ * waits a minute and then ends the process; whatever else it would end the
+ * process for is looked at beforehand too (iox_access.h).  Once it is over, ports are abandoned,
  * never destroyed: the few bytes stay, as a late callback may still use them.
  */
 #include "libclient/transport.h"
@@ -29,11 +29,11 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,13 +43,14 @@
 #include <iceoryx_binding_c/runtime.h>
 #include <iceoryx_binding_c/subscriber.h>
 
+#include "common/broker_id.h"
 #include "common/clock.h"
 #include "libclient/export.h"
+#include "libclient/iox_access.h"
 #include "libclient/iox_guard.h"
 #include "libclient/read_only.h"
 #include "libclient/transport_iox_sleep.h"
 
-#define ROUDI_SOCKET "/tmp/roudi"
 /* It takes some 100 µs, or for ever. */
 #define FAREWELL_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
@@ -66,8 +67,8 @@ static struct {
 	/* Serializes start(), subscribe() and the Listener's creation. */
 	pthread_mutex_t lock;
 	bool started;
-	/* RouDi's socket as it was at start(). */
-	struct stat roudi;
+	/* RouDi as it was at start(). */
+	char broker[BROKER_ID_MAX];
 	iox_listener_storage_t listener_storage;
 	iox_listener_t listener;
 	/* Subscriptions attached to it; it ends with the last. */
@@ -80,7 +81,7 @@ static struct {
 
 static int iox_probe(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = ROUDI_SOCKET };
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BROKER_SOCKET };
 	int fd, r = 0;
 
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -95,12 +96,10 @@ static int iox_probe(void)
 /* Is the RouDi this runtime registered with still there? */
 static int probe_life(void)
 {
-	struct stat st;
+	char broker[BROKER_ID_MAX];
 	int r;
 
-	if (iox_guard_is_dead() || stat(ROUDI_SOCKET, &st) < 0 || st.st_ino != life.roudi.st_ino ||
-	    st.st_dev != life.roudi.st_dev || st.st_ctim.tv_sec != life.roudi.st_ctim.tv_sec ||
-	    st.st_ctim.tv_nsec != life.roudi.st_ctim.tv_nsec)
+	if (iox_guard_is_dead() || broker_id_read(broker) < 0 || strcmp(broker, life.broker))
 		return -ENOTRECOVERABLE;
 	r = iox_probe();
 	return r == -ECONNREFUSED ? -ENOTRECOVERABLE : r;
@@ -131,7 +130,7 @@ static void end_listener(void)
 	life.listener = NULL;
 }
 
-static int start_locked(const char *runtime_name)
+static int start_locked(const struct transport_start *start, char *error, uint32_t error_bytes)
 {
 	jmp_buf env;
 	int r;
@@ -140,19 +139,22 @@ static int start_locked(const char *runtime_name)
 		return probe_life();
 	if (iox_guard_is_dead())
 		return -ENOTRECOVERABLE;
-	if (strlen(runtime_name) >= TRANSPORT_NAME_MAX || runtime_name[0] == '\0')
+	if (strlen(start->runtime_name) >= TRANSPORT_NAME_MAX || start->runtime_name[0] == '\0')
 		return -EINVAL;
 	r = iox_probe();
 	if (r < 0)
 		return r;
-	if (stat(ROUDI_SOCKET, &life.roudi) < 0)
-		return -ECONNREFUSED;
+	r = iox_access_check(start, error, error_bytes);
+	if (r < 0)
+		return r;
+	/* the check found the same */
+	snprintf(life.broker, sizeof(life.broker), "%s", start->broker);
 	iox_guard_silence();
 	if (setjmp(env))
 		return -ENOTRECOVERABLE;
 	iox_guard_enter(&env);
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	iox_runtime_init(runtime_name);
+	iox_runtime_init(start->runtime_name);
 	iox_guard_leave();
 	/* handlers run last in, first out: before the runtime's own */
 	life.isolated = iox_guard_is_isolated();
@@ -162,14 +164,15 @@ static int start_locked(const char *runtime_name)
 	return 0;
 }
 
-static int iox_start(const char *runtime_name)
+static int iox_start(const struct transport_start *start, char *error, uint32_t error_bytes)
 {
 	sigset_t old;
 	int r;
 
+	error[0] = '\0';
 	pthread_mutex_lock(&life.lock);
 	block_signals(&old);
-	r = start_locked(runtime_name);
+	r = start_locked(start, error, error_bytes);
 	restore_signals(&old);
 	pthread_mutex_unlock(&life.lock);
 	return r;

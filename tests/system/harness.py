@@ -384,8 +384,9 @@ def check_sensor_account(s):
 
 def check_subscriber_account(s):
     where = f'subscriber {s["name"]} ({s["pid"]}): '
-    equal(s['published'], s['received'] + sum(s['skipped'].values()) + s['unseen'] + s['waiting'],
-          where + 'published = received + skipped + unseen + waiting')
+    equal(s['published'], s['received'] + sum(s['skipped'].values()) + s['unseen'] +
+          s['collecting'] + s['waiting'],
+          where + 'published = received + skipped + unseen + collecting + waiting')
     check(0 <= s['waiting'] <= s['queue'], where + f'waiting {s["waiting"]} of {s["queue"]}')
     equal(s['accounting'], 'ok', where + 'accounting')
 

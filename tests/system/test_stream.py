@@ -102,6 +102,21 @@ def latest():
     check_sensor_account(find_sensor(system.status(), 'front'))
 
 
+@case('latest only, whole frames: slices of frames passed over count as policy, never as taken')
+def latest_frames():
+    system = System(sensor('front', sim_hz=50))
+    reader = Reader('front', '--policy', 'latest', '--frames', '--slow', 60, '--check',
+                    '--queue', 64, '--held', 64)
+    wait_for(lambda: reader.stats()['frames'] >= 20, '20 frames')
+    check_accounts(settled_status([reader]))
+    stats = reader.stats()
+    equal(stats['received'], stats['slices'], 'received')
+    final = reader.finish()
+    equal(final['violations'], 0, 'violations')
+    check(final['skipped_policy'] > 0, 'nothing was passed over')
+    check_sensor_account(find_sensor(system.status(), 'front'))
+
+
 @case('lossless: a reader that is fast enough loses nothing; a slow one is told')
 def lossless():
     System(sensor('front', sim_hz=20))

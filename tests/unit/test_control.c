@@ -83,6 +83,12 @@ Test(control, hello_names_the_broker_and_a_runtime_name)
 	cr_assert(json_object_object_get_ex(reply, "parameters", &p));
 	cr_assert(json_object_object_get_ex(p, "broker", &o));
 	cr_assert_str_eq(json_object_get_string(o), "test");
+	cr_assert(json_object_object_get_ex(p, "reader_group", &o));
+	cr_assert_str_eq(json_object_get_string(o), "lidar");
+	cr_assert(json_object_object_get_ex(p, "reader_gid", &o));
+	cr_assert_eq(json_object_get_int(o), 61010);
+	cr_assert(json_object_object_get_ex(p, "writer_group", &o));
+	cr_assert(json_object_object_get_ex(p, "writer_gid", &o));
 	cr_assert(json_object_object_get_ex(p, "runtime_name", &o));
 	cr_assert_eq(strncmp(json_object_get_string(o), "lidard-client-", 14), 0);
 	json_object_put(reply);
