@@ -153,10 +153,11 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 	r = broker_probe(problem);
 	if (r < 0)
 		return r;
+	/* before we register: should RouDi be replaced meanwhile, broker_check() sees it */
+	r = read_id(b->id);
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
 	broker_expect_answer();
 	iox_runtime_init(runtime_name);
-	r = read_id(b->id);
 	if (r == 0)
 		subscribe_introspection(b);
 	broker_have_answer();

@@ -25,7 +25,7 @@
 /* Exit status: also in lidard(8). */
 #define EXIT_USAGE 2
 /* As sysexits.h's EX_TEMPFAIL: start me again. */
-#define EXIT_BROKER_LOST BROKER_EXIT_LOST
+#define EXIT_BROKER_LOST 75
 /* As EX_CONFIG. */
 #define EXIT_CONFIG 78
 
@@ -139,6 +139,21 @@ static int probe_roudi(void)
 	return broker_probe_registration(PROBE_TIMEOUT_S, &problem) < 0 ? complain(&problem) : 0;
 }
 
+/* Exit status when the daemon could not begin. */
+static int status_of(int error)
+{
+	switch (error) {
+	case -EINVAL:
+	case -E2BIG:
+		return EXIT_CONFIG;
+	case -ETIMEDOUT:
+		/* a RouDi that hangs when we come is as lost as one that hangs later */
+		return EXIT_BROKER_LOST;
+	default:
+		return 1;
+	}
+}
+
 static int run(const char *path)
 {
 	static struct daemon daemon;
@@ -155,10 +170,7 @@ static int run(const char *path)
 	r = daemon_init(&daemon, &loop, path, &problem);
 	if (r < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
-		if (r == -EINVAL || r == -E2BIG)
-			return EXIT_CONFIG;
-		/* a RouDi that hangs when we come is as lost as one that hangs later */
-		return r == -ETIMEDOUT ? EXIT_BROKER_LOST : 1;
+		return status_of(r);
 	}
 	r = daemon_run(&daemon);
 	if (r == DAEMON_BROKER_LOST)

@@ -183,7 +183,7 @@ LIDARD_EXPORT int lidard_subscription_take_frame(struct lidard_subscription *sub
 		/* latest only: an older frame is given back unseen, its slices count as taken */
 		lidard_frame_release(frame);
 		frame = newer;
-	} while (subscription->policy == LIDARD_POLICY_LATEST);
+	} while (subscription->reservation.policy == LIDARD_POLICY_LATEST);
 	if (!frame)
 		return r;
 	*ret_frame = frame;

@@ -3,14 +3,12 @@
 #include "libclient/subscription.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/histogram.h"
 #include "libclient/export.h"
-#include "libclient/page.h"
 
 #define DEFAULT_SPIN_NS (50 * NSEC_PER_USEC)
 /* How often to look while the transport is not connected yet, and when all is well. */
@@ -20,69 +18,6 @@
 #define REFUSED_RETRY_NS NSEC_PER_SEC
 
 /* ---- Subscribing, also again after a restart -------------------------------- */
-
-/** lidard's reply to Subscribe; strings point into the reply. */
-struct grant {
-	uint64_t id;
-	uint64_t queue;
-	uint64_t held;
-	uint64_t slice_bytes;
-	struct transport_subscribe transport;
-};
-
-static bool name_is_sane(const char *name)
-{
-	return name && name[0] && strlen(name) < TRANSPORT_NAME_MAX;
-}
-
-static int read_grant(struct json_object *p, struct grant *g)
-{
-	g->transport.service = varlink_get_string(p, "service");
-	g->transport.instance = varlink_get_string(p, "instance");
-	g->transport.event = varlink_get_string(p, "event");
-	if (!name_is_sane(g->transport.service) || !name_is_sane(g->transport.instance) ||
-	    !name_is_sane(g->transport.event))
-		return -EPROTO;
-	if (varlink_get_u64(p, "subscription", INT64_MAX, &g->id) < 0 ||
-	    varlink_get_u64(p, "queue", LIDARD_QUEUE_MAX, &g->queue) < 0 ||
-	    varlink_get_u64(p, "held", LIDARD_HELD_MAX, &g->held) < 0 ||
-	    varlink_get_u64(p, "slice_bytes", LIDARD_SLICE_BYTES_MAX, &g->slice_bytes) < 0)
-		return -EPROTO;
-	if (g->queue == 0 || g->held == 0)
-		return -EPROTO;
-	g->transport.queue = (uint32_t)g->queue;
-	return 0;
-}
-
-static int request(struct lidard_subscription *s, uint64_t deadline_ns,
-		   struct varlink_reply *ret_reply)
-{
-	struct json_object *p = json_object_new_object();
-	int r;
-
-	if (!p)
-		return -ENOMEM;
-	json_object_object_add(p, "sensor", json_object_new_string(s->sensor));
-	json_object_object_add(p, "queue", json_object_new_int64(s->queue));
-	json_object_object_add(p, "held", json_object_new_int64(s->held));
-	json_object_object_add(p, "policy", json_object_new_int64(s->policy));
-	r = client_exchange(s->client, LIDARD_METHOD_SUBSCRIBE, p, deadline_ns, ret_reply);
-	json_object_put(p);
-	return r;
-}
-
-static void unsubscribe(struct lidard_subscription *s, uint64_t id, uint64_t deadline_ns)
-{
-	struct json_object *p = json_object_new_object();
-	struct varlink_reply reply;
-
-	if (!p)
-		return;
-	json_object_object_add(p, "subscription", json_object_new_int64((int64_t)id));
-	if (client_exchange(s->client, LIDARD_METHOD_UNSUBSCRIBE, p, deadline_ns, &reply) == 0)
-		varlink_reply_deinit(&reply);
-	json_object_put(p);
-}
 
 /* Keep the port if it is still the right one: then not a slice is lost. */
 static int renew_port(struct lidard_subscription *s, const struct transport_subscribe *params)
@@ -106,54 +41,30 @@ static int renew_port(struct lidard_subscription *s, const struct transport_subs
 	return 0;
 }
 
-static int renew_page(struct lidard_subscription *s, int fd)
+/* On success the memory, the slices and the counters are there. */
+static int subscribe(struct lidard_subscription *s, uint64_t deadline_ns)
 {
-	if (s->account.page)
-		return page_replace(s->account.page, fd);
-	return page_map(fd, &s->account.page);
-}
-
-static int accept_grant(struct lidard_subscription *s, const struct varlink_reply *reply,
-			const struct grant *g)
-{
+	struct reservation_grant grant;
 	int r;
 
-	r = renew_page(s, reply->fd);
-	if (r < 0)
-		return client_fail(s->client, r, "lidard's counters page could not be mapped");
-	r = renew_port(s, &g->transport);
+	r = reservation_request(&s->reservation, deadline_ns, &grant);
 	if (r < 0)
 		return r;
-	s->id = g->id;
-	s->account.slice_bytes = g->slice_bytes;
-	s->connection = s->client->connection;
+	s->account.page = s->reservation.page;
+	r = renew_port(s, &grant.transport);
+	if (r < 0) {
+		reservation_withdraw(&s->reservation, &grant, deadline_ns);
+		return r;
+	}
+	s->account.slice_bytes = grant.slice_bytes;
+	/* what is granted first is asked for again: the slices are made for it once */
+	if (!s->slices) {
+		s->reservation.queue = grant.queue;
+		s->reservation.held = grant.held;
+	}
+	reservation_confirm(&s->reservation, &grant);
 	wake_add_control(&s->wake, s->client->link.fd);
 	return 0;
-}
-
-static int subscribe(struct lidard_subscription *s, uint64_t deadline_ns, struct grant *grant)
-{
-	char error[sizeof(s->client->error)];
-	struct varlink_reply reply;
-	int r;
-
-	r = request(s, deadline_ns, &reply);
-	if (r < 0)
-		return r;
-	r = read_grant(reply.parameters, grant);
-	if (r < 0)
-		client_fail(s->client, r, "%s: lidard's answer made no sense",
-			    LIDARD_METHOD_SUBSCRIBE);
-	else
-		r = accept_grant(s, &reply, grant);
-	if (r < 0) {
-		/* keep the text that says why */
-		strcpy(error, s->client->error);
-		unsubscribe(s, grant->id, deadline_ns);
-		strcpy(s->client->error, error);
-	}
-	varlink_reply_deinit(&reply);
-	return r;
 }
 
 /* Will it be better by itself in a moment? */
@@ -165,17 +76,14 @@ static bool is_transient(int error)
 
 void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
 {
-	if (s->id)
-		unsubscribe(s, s->id, deadline_ns);
-	s->id = 0;
+	reservation_cancel(&s->reservation, deadline_ns);
 }
 
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns)
 {
-	struct grant grant = { 0 };
 	int r;
 
-	r = subscribe(s, deadline_ns, &grant);
+	r = subscribe(s, deadline_ns);
 	if (r == -ENOTRECOVERABLE)
 		client_abandon_life(s->client);
 	s->error = r < 0 && !is_transient(r) ? r : 0;
@@ -201,11 +109,12 @@ void subscription_service(struct lidard_subscription *s, uint64_t now_ns)
 
 	wake_clear_timer(&s->wake);
 	client_service(c, now_ns);
-	if (client_is_connected(c) && s->connection != c->connection && now_ns >= s->retry_ns)
+	if (client_is_connected(c) && !reservation_is_live(&s->reservation) &&
+	    now_ns >= s->retry_ns)
 		subscription_resume(s, now_ns + c->timeout_ns / 4);
 	connected = s->port && s->port->ops->is_connected(s->port->handle);
 	account_set_connected(&s->account, connected);
-	if (!client_is_connected(c) || s->connection != c->connection)
+	if (!reservation_is_live(&s->reservation))
 		period_ns = s->error ? REFUSED_RETRY_NS : CLIENT_RETRY_NS;
 	else if (!connected)
 		period_ns = CONNECT_PERIOD_NS;
@@ -224,9 +133,9 @@ static int read_opts(const struct lidard_subscribe_opts *opts, struct lidard_sub
 	    opts->held > LIDARD_HELD_MAX || opts->policy > LIDARD_POLICY_LOSSLESS ||
 	    opts->wait_mode > LIDARD_WAIT_POLL || opts->spin_ns < 0)
 		return -EINVAL;
-	s->queue = opts->queue;
-	s->held = opts->held;
-	s->policy = opts->policy;
+	s->reservation.queue = opts->queue;
+	s->reservation.held = opts->held;
+	s->reservation.policy = opts->policy;
 	s->wait_mode = opts->wait_mode;
 	if (opts->spin_ns)
 		s->spin_ns = (uint64_t)opts->spin_ns;
@@ -236,48 +145,43 @@ static int read_opts(const struct lidard_subscribe_opts *opts, struct lidard_sub
 /* All memory the hot path needs. */
 static int allocate(struct lidard_subscription *s)
 {
-	uint32_t i;
+	uint32_t i, held = s->reservation.held;
 
-	s->slices = calloc(s->held, sizeof(*s->slices));
+	s->slices = calloc(held, sizeof(*s->slices));
 	if (!s->slices)
 		return -ENOMEM;
-	for (i = s->held; i-- > 0;) {
+	for (i = held; i-- > 0;) {
 		s->slices[i].subscription = s;
 		s->slices[i].generation = s->generation;
 		s->slices[i].next = s->free_slices;
 		s->free_slices = &s->slices[i];
 	}
-	return frame_collector_init(&s->collector, s, s->held);
+	return frame_collector_init(&s->collector, s, held);
 }
 
 static int begin(struct lidard_subscription *s, const char *sensor,
 		 const struct lidard_subscribe_opts *opts)
 {
 	struct lidard_client *c = s->client;
-	struct grant grant = { 0 };
 	int r;
 
 	r = read_opts(opts, s);
 	if (r < 0)
 		return client_fail(c, r, "bad options");
-	if (!sensor || strlen(sensor) >= sizeof(s->sensor))
+	if (!sensor || strlen(sensor) >= sizeof(s->reservation.sensor))
 		return client_fail(c, -ENOENT, "%s: no such sensor", sensor ? sensor : "(null)");
-	strcpy(s->sensor, sensor);
+	strcpy(s->reservation.sensor, sensor);
 	c->error[0] = '\0';
 	r = client_ensure(c);
 	if (r < 0)
 		return r;
-	r = subscribe(s, clock_now_ns() + c->timeout_ns, &grant);
+	r = subscribe(s, clock_now_ns() + c->timeout_ns);
 	if (r == -ENOTRECOVERABLE) {
 		/* the broker lidard knew is gone; lidard will be back with another */
 		client_abandon_life(c);
 		return -ECONNREFUSED;
 	}
-	if (r < 0)
-		return r;
-	s->queue = (uint32_t)grant.queue;
-	s->held = (uint32_t)grant.held;
-	return allocate(s);
+	return r < 0 ? r : allocate(s);
 }
 
 LIDARD_EXPORT int lidard_subscribe(struct lidard_client *client, const char *sensor,
@@ -294,6 +198,7 @@ LIDARD_EXPORT int lidard_subscribe(struct lidard_client *client, const char *sen
 		return -ENOMEM;
 	s->generation = client->generation;
 	s->client = client;
+	s->reservation.client = client;
 	wake_init(&s->wake);
 	r = begin(s, sensor, opts);
 	if (r < 0) {
@@ -322,7 +227,7 @@ static void release_all(struct lidard_subscription *s)
 {
 	uint32_t i;
 
-	for (i = 0; s->slices && i < s->held; i++)
+	for (i = 0; s->slices && i < s->reservation.held; i++)
 		if (s->slices[i].payload)
 			port_release(s->slices[i].port, s->slices[i].payload);
 }
@@ -339,11 +244,12 @@ lidard_subscription_free(struct lidard_subscription *subscription)
 	if (!fork_guard_is_foreign(s->generation)) {
 		release_all(s);
 		port_free(s->port);
-		if (client_is_connected(s->client) && s->connection == s->client->connection)
-			unsubscribe(s, s->id, clock_now_ns() + s->client->timeout_ns);
+		if (reservation_is_live(&s->reservation))
+			reservation_cancel(&s->reservation,
+					   clock_now_ns() + s->client->timeout_ns);
 	}
 	frame_collector_deinit(&s->collector);
-	page_unmap(s->account.page);
+	reservation_deinit(&s->reservation);
 	free(s->slices);
 	free(s);
 	return NULL;
@@ -468,7 +374,7 @@ int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_
 	if (r < 0)
 		return r;
 	missing = account_see(&s->account, slice->header);
-	if (missing && s->policy == LIDARD_POLICY_LOSSLESS) {
+	if (missing && s->reservation.policy == LIDARD_POLICY_LOSSLESS) {
 		s->pending = slice;
 		return -ENOBUFS;
 	}
@@ -483,7 +389,7 @@ LIDARD_EXPORT int lidard_subscription_take(struct lidard_subscription *subscript
 {
 	if (fork_guard_is_foreign(subscription->generation))
 		return -ECHILD;
-	return subscription_take(subscription, subscription->policy == LIDARD_POLICY_LATEST,
+	return subscription_take(subscription, subscription->reservation.policy == LIDARD_POLICY_LATEST,
 				 ret_slice);
 }
 
@@ -508,8 +414,7 @@ LIDARD_EXPORT int lidard_subscription_get_stats(struct lidard_subscription *subs
 		.lost_upstream = p->total_lost_upstream,
 		.restarts = p->restarts,
 		.held = (uint32_t)p->held,
-		.connected = p->connected && client_is_connected(subscription->client) &&
-			     subscription->connection == subscription->client->connection,
+		.connected = p->connected && reservation_is_live(&subscription->reservation),
 		.latency_p50_ns = histogram_quantile_ns(take, 0.5),
 		.latency_p99_ns = histogram_quantile_ns(take, 0.99),
 		.latency_max_ns = take->max_ns,

@@ -2,10 +2,10 @@
 /*
  * subscription.h - a sensor's slices on their way to the application
  *
- * A subscription owns its port (port.h), its counters page (account.h), its
- * pollable fd (wake.h) and an array of slices made when it begins: lending one
- * is taking it off a free list.  It is live while its number of the control
- * connection is the client's; otherwise it resumes from service().
+ * A subscription owns what lidard set aside for it (reservation.h), its port
+ * (port.h), its pollable fd (wake.h) and an array of slices made when it begins:
+ * lending one is taking it off a free list.  While the reservation is not live
+ * it resumes from service().
  *
  * Belongs to its client's thread.
  */
@@ -19,6 +19,7 @@
 #include "libclient/client.h"
 #include "libclient/frame_collector.h"
 #include "libclient/port.h"
+#include "libclient/reservation.h"
 #include "libclient/wake.h"
 #include "lidard/control.h"
 #include "lidard/lidard.h"
@@ -43,18 +44,13 @@ struct lidard_subscription {
 	/* the client's list */
 	struct lidard_subscription *next;
 
-	char sensor[LIDARD_SENSOR_NAME_MAX];
-	uint32_t queue;
-	uint32_t held;
-	uint32_t policy;
 	uint32_t wait_mode;
 	uint64_t spin_ns;
 
-	/* the client's connection this subscription is known in, and its number there */
-	uint32_t connection;
-	uint64_t id;
+	struct reservation reservation;
 	/* NULL between two lives of the broker */
 	struct port *port;
+	/* its page is the reservation's */
 	struct account account;
 	struct wake wake;
 	/* what lidard said when the subscription last tried to resume; 0 */

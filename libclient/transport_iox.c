@@ -7,13 +7,10 @@
  * also own an eventfd, written by the callback of a Listener that all
  * subscriptions of the process share.
  *
- * Sleeping goes through that eventfd rather than an iceoryx WaitSet.  The way
- * through the Listener's thread costs some 40 % more (bench_publish_take, block),
- * but a WaitSet hides signals from the caller and treats a few of them in a row
- * as a fatal error, waits by the wall clock, and, attached while nobody waits,
- * has its semaphore overflow, which ends the publisher.  Attaching it for each
- * sleep is no way out: that takes the lock of the port's queue, which stays
- * locked for good when lidard is killed inside publish(), and the reader hangs.
+ * wait() sleeps in a WaitSet of the subscription's own (transport_iox_sleep.h),
+ * which saves the way through the Listener's thread.  A port has one place to
+ * send its news to: once there is an eventfd, or if this object is not in a
+ * namespace, wait() sleeps on the eventfd.
  *
  * Threads: iceoryx starts one for keep-alive and one for the Listener, both
  * with all signals blocked, so that the host's handlers and signalfds never
@@ -50,6 +47,7 @@
 #include "libclient/export.h"
 #include "libclient/iox_guard.h"
 #include "libclient/read_only.h"
+#include "libclient/transport_iox_sleep.h"
 
 #define ROUDI_SOCKET "/tmp/roudi"
 /* It takes some 100 µs, or for ever. */
@@ -61,6 +59,7 @@ struct transport_subscription {
 	/* Guards wake_fd against the Listener's callback. */
 	pthread_mutex_t wake_lock;
 	int wake_fd;
+	struct iox_sleep sleep;
 };
 
 static struct {
@@ -73,6 +72,8 @@ static struct {
 	iox_listener_t listener;
 	/* Subscriptions attached to it; it ends with the last. */
 	unsigned int listening;
+	/* iox_guard_is_isolated(), as it was at start(). */
+	bool isolated;
 	/* Is the payload segment read-only? Set once; two threads doing it is fine. */
 	bool protected;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -154,7 +155,8 @@ static int start_locked(const char *runtime_name)
 	iox_runtime_init(runtime_name);
 	iox_guard_leave();
 	/* handlers run last in, first out: before the runtime's own */
-	if (!iox_guard_is_isolated())
+	life.isolated = iox_guard_is_isolated();
+	if (!life.isolated)
 		atexit(end_listener);
 	life.started = true;
 	return 0;
@@ -258,6 +260,7 @@ static bool destroy_port(struct transport_subscription *s)
 		iox_listener_deinit(life.listener);
 		life.listener = NULL;
 	}
+	iox_sleep_close(&s->sleep, s->port);
 	iox_sub_deinit(s->port);
 	iox_guard_leave();
 	return true;
@@ -362,6 +365,7 @@ static int attach(struct transport_subscription *s)
 	if (setjmp(env))
 		return -ENOTRECOVERABLE;
 	iox_guard_enter(&env);
+	iox_sleep_close(&s->sleep, s->port);
 	if (!life.listener)
 		life.listener = iox_listener_init(&life.listener_storage);
 	result = iox_listener_attach_subscriber_event_with_context_data(
@@ -400,7 +404,7 @@ static int iox_get_fd(struct transport_subscription *s)
 	return s->wake_fd;
 }
 
-static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+static int wait_for_eventfd(struct transport_subscription *s, uint64_t timeout_ns)
 {
 	struct timespec ts = clock_to_timespec(timeout_ns);
 	struct pollfd pfd = { .events = POLLIN };
@@ -417,6 +421,54 @@ static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
 	if (ppoll(&pfd, 1, &ts, NULL) < 0)
 		return -errno;
 	return iox_has_data(s);
+}
+
+static int open_sleep_locked(struct transport_subscription *s)
+{
+	jmp_buf env;
+	int r;
+
+	r = probe_life();
+	if (r < 0)
+		return r;
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	r = iox_sleep_open(&s->sleep, s->port);
+	iox_guard_leave();
+	return r < 0 ? -ENOTRECOVERABLE : 0;
+}
+
+static int open_sleep(struct transport_subscription *s)
+{
+	int r;
+
+	pthread_mutex_lock(&life.lock);
+	r = open_sleep_locked(s);
+	pthread_mutex_unlock(&life.lock);
+	return r;
+}
+
+static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+{
+	jmp_buf env;
+	int r;
+
+	if (s->wake_fd >= 0 || !life.isolated)
+		return wait_for_eventfd(s, timeout_ns);
+	if (iox_guard_is_dead())
+		return -ENOTRECOVERABLE;
+	if (!s->sleep.waitset) {
+		r = open_sleep(s);
+		if (r < 0)
+			return r;
+	}
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	r = iox_sleep_until_news(&s->sleep, s->port, timeout_ns);
+	iox_guard_leave();
+	return r;
 }
 
 /* The host may publish through the same mapping, unless this object is isolated. */
