@@ -3,6 +3,7 @@
 #include "daemon/broker_iox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <iceoryx_binding_c/api.h>
 
 #define RUNTIME_NAME_MAX 100
+#define ANSWER_TIMEOUT_S 5
 
 /* Exit status when iceoryx says it cannot go on: started again by the service manager. */
 #define EXIT_BROKER_FATAL 70
@@ -97,6 +99,30 @@ static void subscribe_introspection(struct broker *b)
 					"MemPool", &options);
 }
 
+/* iceoryx waits for a minute, or for ever, deep inside a call: only ending helps. */
+static void end_of_patience(int signal_number)
+{
+	static const char text[] = "lidard: RouDi is there but does not answer; ending, to be started "
+				   "again together with it\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(BROKER_EXIT_LOST);
+}
+
+void broker_expect_answer(void)
+{
+	struct sigaction action = { .sa_handler = end_of_patience };
+
+	sigaction(SIGALRM, &action, NULL);
+	alarm(ANSWER_TIMEOUT_S);
+}
+
+void broker_have_answer(void)
+{
+	alarm(0);
+	signal(SIGALRM, SIG_DFL);
+}
+
 int broker_open(const char *runtime_name, struct broker **ret_broker, struct problem *problem)
 {
 	CLEANUP(cleanup_free) struct broker *b = NULL;
@@ -111,13 +137,17 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 	r = broker_probe(problem);
 	if (r < 0)
 		return r;
-	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	iox_runtime_init(runtime_name);
+	/* before we register: should RouDi be replaced meanwhile, broker_check() sees it */
 	r = broker_id_read(b->id);
+	iox_set_loglevel(Iceoryx_LogLevel_Off);
+	broker_expect_answer();
+	iox_runtime_init(runtime_name);
+	if (r == 0)
+		subscribe_introspection(b);
+	broker_have_answer();
 	if (r < 0)
 		return problem_set(problem, r, "cannot look at " BROKER_SOCKET " and " BROKER_MEMORY ": %s",
 				   strerror(-r));
-	subscribe_introspection(b);
 	*ret_broker = STEAL(b);
 	return 0;
 }

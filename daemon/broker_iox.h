@@ -32,6 +32,9 @@ struct broker_pool {
 	uint32_t min_free;
 };
 
+/** Exit status, as sysexits.h's EX_TEMPFAIL: start RouDi and me again. */
+#define BROKER_EXIT_LOST 75
+
 struct broker;
 
 /**
@@ -64,6 +67,16 @@ struct broker *broker_free(struct broker *b);
 
 /** Identifies this life of RouDi (common/broker_id.h). */
 const char *broker_get_id(const struct broker *b);
+
+/**
+ * broker_expect_answer() - the next calls wait for RouDi's answer, which takes milliseconds
+ *
+ * A RouDi that hangs may still answer the probe, and fall silent when asked to
+ * free what a predecessor left locked.  Without an answer in 5 s the process
+ * ends with BROKER_EXIT_LOST.  Ended by broker_have_answer(); does not nest.
+ */
+void broker_expect_answer(void);
+void broker_have_answer(void);
 
 /** broker_check() - is it still the RouDi we registered with?
  *

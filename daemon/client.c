@@ -24,6 +24,8 @@
 #include "daemon/log.h"
 
 #define RECLAIM_POLL_NS (50 * NSEC_PER_MSEC)
+/* After a failure of the helper. */
+#define RECLAIM_RETRY_NS (2 * NSEC_PER_SEC)
 
 extern char **environ;
 
@@ -56,7 +58,7 @@ static void spawn_helper(struct client_registry *r)
 	sigset_t none;
 	int error;
 
-	if (!r->reclaim_helper[0] || r->helper_pid > 0)
+	if (!r->reclaim_helper[0] || r->helper_pid > 0 || clock_now_ns() < r->helper_retry_ns)
 		return;
 	/* The daemon blocks its signals for signalfd; the helper must not inherit that. */
 	sigemptyset(&none);
@@ -67,7 +69,9 @@ static void spawn_helper(struct client_registry *r)
 	posix_spawnattr_destroy(&attr);
 	if (error) {
 		r->helper_pid = 0;
-		log_msg(LOG_ERR, NULL, -error, "cannot start %s; memory of dead clients stays taken",
+		r->helper_retry_ns = clock_now_ns() + RECLAIM_RETRY_NS;
+		log_msg(LOG_ERR, NULL, -error,
+			"cannot start %s; memory of dead clients stays taken, trying again in 2 s",
 			r->reclaim_helper);
 	}
 }
@@ -77,12 +81,21 @@ void client_registry_child_exited(struct client_registry *r, pid_t pid, int stat
 	if (pid != r->helper_pid)
 		return;
 	r->helper_pid = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		r->leftovers = false;
 		return;
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == RECLAIM_EXIT_BROKER_HANGS)
 		r->broker_hangs = true;
-	log_msg(LOG_ERR, NULL, 0, "%s failed (wait status 0x%x); trying again", r->reclaim_helper,
-		(unsigned int)status);
+	r->helper_retry_ns = clock_now_ns() + RECLAIM_RETRY_NS;
+	log_msg(LOG_ERR, NULL, 0, "%s failed (wait status 0x%x); trying again in 2 s",
+		r->reclaim_helper, (unsigned int)status);
+}
+
+/* Return: 0 or -errno; -ENOENT it is marked already, or was reclaimed. */
+static int mark_dead(struct client_registry *r, const char *name)
+{
+	return renameat(r->clients_dir_fd, name, r->dead_dir_fd, name) < 0 ? -errno : 0;
 }
 
 /* The helper removes an entry when the memory is free. */
@@ -90,13 +103,14 @@ static int reclaim_tick(struct loop_timer *timer)
 {
 	struct client_registry *r = container_of(timer, struct client_registry, reclaim_timer);
 	struct client *c, *next;
-	bool pending = false;
+	bool pending = r->leftovers;
 
 	for (c = LIST_FIRST(&r->clients); c; c = next) {
 		next = LIST_NEXT(c, link);
 		if (c->state != CLIENT_RECLAIMING)
 			continue;
-		if (faccessat(r->dead_dir_fd, c->name, F_OK, 0) == 0) {
+		if (mark_dead(r, c->name) != -ENOENT ||
+		    faccessat(r->dead_dir_fd, c->name, F_OK, 0) == 0) {
 			pending = true;
 			continue;
 		}
@@ -122,15 +136,27 @@ static int client_died(struct loop_watch *watch, uint32_t events)
 {
 	struct client *c = container_of(watch, struct client, pidfd_watch);
 	struct client_registry *r = c->registry;
-	int fd = watch->fd;
+	int fd = watch->fd, error;
 
 	loop_remove(r->loop, watch);
 	close(fd);
 	c->state = CLIENT_RECLAIMING;
+	if (!c->used_transport) {
+		/* it only asked: RouDi never heard of it */
+		unlinkat(r->clients_dir_fd, c->name, 0);
+		if (r->on_death)
+			r->on_death(r, c);
+		client_free(c);
+		return 0;
+	}
 	log_msg(LOG_INFO, NULL, 0, "client %s (pid %d) ended; freeing its memory", c->program,
 		(int)c->pid);
-	if (renameat(r->clients_dir_fd, c->name, r->dead_dir_fd, c->name) < 0)
-		log_msg(LOG_ERR, NULL, -errno, "cannot mark client %s dead in the journal", c->name);
+	error = mark_dead(r, c->name);
+	if (error < 0)
+		log_msg(LOG_ERR, NULL, error, "cannot mark client %s dead in the journal; trying again",
+			c->name);
+	if (r->on_death)
+		r->on_death(r, c);
 	reclaim(r);
 	return 0;
 }
@@ -181,7 +207,7 @@ static struct client *find_client(struct client_registry *r, const struct client
 
 	LIST_FOREACH(c, &r->clients, link)
 		if (c->state == CLIENT_LIVE && c->pid == like->pid && c->uid == like->uid &&
-		    strcmp(c->name, runtime_name) == 0)
+		    c->start_time == like->start_time && strcmp(c->name, runtime_name) == 0)
 			return c;
 	return NULL;
 }
@@ -235,6 +261,16 @@ static int client_new(struct client_registry *r, const struct client *like, int 
 	return 0;
 }
 
+/* It goes into logs and into JSON, which has to be UTF-8. */
+static void copy_printable(char *to, size_t size, const char *from)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && from[i]; i++)
+		to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+	to[i] = '\0';
+}
+
 int client_get(struct client_registry *r, int socket_fd, const char *program,
 	       const char *runtime_name, struct client **ret_client)
 {
@@ -244,7 +280,7 @@ int client_get(struct client_registry *r, int socket_fd, const char *program,
 
 	if (pidfd < 0)
 		return pidfd;
-	snprintf(like.program, sizeof(like.program), "%s", program);
+	copy_printable(like.program, sizeof(like.program), program);
 	c = find_client(r, &like, runtime_name);
 	if (!c) {
 		make_name(&like);
@@ -253,8 +289,7 @@ int client_get(struct client_registry *r, int socket_fd, const char *program,
 			return error;
 		steal_fd(&pidfd);
 	}
-	snprintf(c->program, sizeof(c->program), "%s", program);
-	c->connections++;
+	memcpy(c->program, like.program, sizeof(c->program));
 	*ret_client = c;
 	return 0;
 }
@@ -270,7 +305,6 @@ void client_put(struct client *c, uint64_t connection_id)
 	LIST_FOREACH(s, &c->subscriptions, of_client)
 		if (s->connection_id == connection_id)
 			s->connection_id = 0;
-	c->connections--;
 }
 
 /* ---- a predecessor's journal ---- */
@@ -287,6 +321,8 @@ static int adopt(struct client_registry *r, const char *name)
 	if (error < 0)
 		return error;
 	pidfd = pidfd_open(entry.pid, 0);
+	if (pidfd < 0 && errno != ESRCH)
+		return -errno;
 	if (pidfd < 0 || !journal_entry_is_alive(&entry))
 		return -ESRCH;
 	snprintf(like.name, sizeof(like.name), "%.63s", name); /* a well-formed name fits */
@@ -294,6 +330,7 @@ static int adopt(struct client_registry *r, const char *name)
 	like.uid = entry.uid;
 	like.gid = entry.gid;
 	like.start_time = entry.start_time;
+	like.used_transport = true;
 	error = client_new(r, &like, pidfd, &c);
 	if (error == 0)
 		steal_fd(&pidfd);
@@ -303,18 +340,27 @@ static int adopt(struct client_registry *r, const char *name)
 static void sweep(struct client_registry *r)
 {
 	struct dirent *d;
-	DIR *dir = fdopendir(dup(r->clients_dir_fd));
+	DIR *dir = fdopendir(fcntl(r->clients_dir_fd, F_DUPFD_CLOEXEC, 0));
+	int error;
 
 	if (!dir)
 		return;
 	while ((d = readdir(dir))) {
-		if (d->d_name[0] == '.')
+		/* whatever else lies there, the helper would not touch it either */
+		if (!journal_entry_is_name(d->d_name))
 			continue;
-		if (adopt(r, d->d_name) < 0)
-			renameat(r->clients_dir_fd, d->d_name, r->dead_dir_fd, d->d_name);
+		error = adopt(r, d->d_name);
+		if (error == -ESRCH || error == -EINVAL)
+			mark_dead(r, d->d_name);
+		else if (error < 0)
+			log_msg(LOG_ERR, NULL, error,
+				"cannot watch client %s; should it end, its memory stays taken until "
+				"lidard is started again",
+				d->d_name);
 	}
 	closedir(dir);
-	spawn_helper(r);
+	r->leftovers = r->reclaim_helper[0] != '\0';
+	reclaim(r);
 }
 
 int client_registry_init(struct client_registry *r, struct loop *loop, const char *state_dir,

@@ -51,13 +51,19 @@ struct client {
 	gid_t gid;
 	uint64_t start_time;
 	struct loop_watch pidfd_watch;
-	/** Control connections open. */
-	unsigned int connections;
+	/** Subscribed at least once, so that RouDi may know it. */
+	bool used_transport;
 	LIST_HEAD(, subscription) subscriptions;
 };
 
 struct client_registry {
 	struct loop *loop;
+	/**
+	 * Somebody to tell that a client's process has ended: its connections, which
+	 * a forked child may keep open, must be closed before the client is freed.
+	 * NULL if there are none.
+	 */
+	void (*on_death)(struct client_registry *r, struct client *c);
 	/** STATE_DIR/clients and STATE_DIR/dead. */
 	int clients_dir_fd;
 	int dead_dir_fd;
@@ -65,6 +71,10 @@ struct client_registry {
 	/** Program that frees a dead client's memory; "": a service unit watches dead/. */
 	char reclaim_helper[PATH_MAX];
 	pid_t helper_pid;
+	/** Not to be started again before that, since it failed. */
+	uint64_t helper_retry_ns;
+	/** dead/ may hold entries of clients that only our predecessor knew. */
+	bool leftovers;
 	/** The helper failed as it does when RouDi hangs. */
 	bool broker_hangs;
 	struct loop_timer reclaim_timer;
@@ -93,7 +103,7 @@ void client_registry_child_exited(struct client_registry *r, pid_t pid, int stat
  * @socket_fd: connection to it
  * @runtime_name: the name it says it has; "" or an unknown one: it gets a new one
  *
- * Takes a reference that client_put() gives back.
+ * It stays until its process is dead; on_death comes before it is freed.
  * Return: 0; -EUSERS too many clients; -EPERM its process cannot be watched
  * (another PID namespace); -EIO the journal; -ENOMEM.
  */

@@ -3,6 +3,7 @@
 #include "daemon/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@
 struct control {
 	struct daemon *daemon;
 	struct loop_watch listen_watch;
+	/** Kept to turn somebody away with when there are no others. */
+	int spare_fd;
 	char path[108];
 	unsigned int connections;
 	LIST_HEAD(, connection) list;
@@ -172,7 +175,7 @@ static void reply_no_space(struct varlink *v, const struct sensor *s, uint64_t r
 	varlink_error(v, LIDARD_ERROR_NO_SPACE, o, text);
 }
 
-static void reply_subscribed(struct varlink *v, const struct subscription *s)
+static void reply_subscribed(struct varlink *v, const struct subscription *s, int page_fd)
 {
 	json_object *o = json_object_new_object();
 
@@ -184,7 +187,7 @@ static void reply_subscribed(struct varlink *v, const struct subscription *s)
 	json_object_object_add(o, "held", varlink_uint(s->held));
 	json_object_object_add(o, "slice_bytes", varlink_uint(s->sensor->config.slice_bytes));
 	json_object_object_add(o, "format", varlink_uint(LIDARD_FORMAT_XYZIRT));
-	varlink_reply(v, o, s->page_fd);
+	varlink_reply(v, o, page_fd);
 }
 
 static unsigned int count_of_client(const struct client *client)
@@ -255,14 +258,17 @@ static bool reply_limit(struct varlink *v, const struct connection *c, const str
 static void call_subscribe(struct varlink *v, json_object *parameters)
 {
 	struct connection *c = connection_of(v);
+	CLEANUP(cleanup_fd) int page_fd = -1;
 	struct subscription *s;
 	struct sensor *sensor;
 	uint64_t queue, held, policy;
 	const char *name;
 	int r;
 
-	if (!c->client)
-		return varlink_error(v, LIDARD_ERROR_NO_HELLO, NULL, "say Hello first");
+	if (!c->client || c->client->state != CLIENT_LIVE)
+		return varlink_error(v, LIDARD_ERROR_NO_HELLO, NULL,
+				     c->client ? "the process that said Hello is dead" :
+						 "say Hello first");
 	if (!varlink_get_string(parameters, "sensor", &name))
 		return reply_invalid(v, "sensor", "a string");
 	if (!varlink_get_uint(parameters, "queue", &queue) || queue > LIDARD_QUEUE_MAX)
@@ -279,13 +285,14 @@ static void call_subscribe(struct varlink *v, json_object *parameters)
 	queue = queue ? queue : sensor->config.queue;
 	held = held ? held : sensor->config.held;
 	r = subscription_new(sensor, c->client, v->id, (uint32_t)queue, (uint32_t)held,
-			     (uint32_t)policy, &s);
+			     (uint32_t)policy, &s, &page_fd);
 	if (r == -ENOSPC)
 		return reply_no_space(v, sensor, queue + held);
 	if (r < 0)
 		return reply_client_error(v, r);
 	LIST_INSERT_HEAD(&c->client->subscriptions, s, of_client);
-	reply_subscribed(v, s);
+	c->client->used_transport = true;
+	reply_subscribed(v, s, page_fd);
 }
 
 static void call_unsubscribe(struct varlink *v, json_object *parameters)
@@ -382,15 +389,38 @@ int control_serve(struct control *control, int fd, struct varlink **ret_varlink)
 	return 0;
 }
 
+/* Out of descriptors: who waits would wake us again and again, and wait for ever. */
+static void turn_away(struct control *control)
+{
+	control->spare_fd = close_fd(control->spare_fd);
+	close_fd(accept4(control->listen_watch.fd, NULL, NULL, SOCK_CLOEXEC));
+	control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static int control_accept(struct loop_watch *watch, uint32_t events)
 {
 	struct control *control = container_of(watch, struct control, listen_watch);
 	struct varlink *v;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0 && control_serve(control, fd, &v) < 0)
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		turn_away(control);
+	else if (fd >= 0 && control_serve(control, fd, &v) < 0)
 		close(fd);
 	return 0;
+}
+
+/* Its socket may live on in a forked child, to which none of it belongs. */
+static void client_ended(struct client_registry *clients, struct client *client)
+{
+	struct daemon *d = container_of(clients, struct daemon, clients);
+	struct connection *c, *next;
+
+	for (c = LIST_FIRST(&d->control->list); c; c = next) {
+		next = LIST_NEXT(c, link);
+		if (c->client == client)
+			varlink_free(c->varlink);
+	}
 }
 
 static bool subscribes(const struct connection *c, const struct sensor *sensor)
@@ -478,6 +508,7 @@ int control_new(struct daemon *daemon, const char *path, const char *group,
 		return problem_set(problem, -ENOMEM, "out of memory");
 	c->daemon = daemon;
 	LIST_INIT(&c->list);
+	c->spare_fd = -1;
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	fd = listen_at(path, group, problem);
 	if (fd < 0)
@@ -487,6 +518,8 @@ int control_new(struct daemon *daemon, const char *path, const char *group,
 		close(fd);
 		return problem_set(problem, r, "cannot watch %s: %s", path, strerror(-r));
 	}
+	c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	daemon->clients.on_death = client_ended;
 	*ret_control = STEAL(c);
 	return 0;
 }
@@ -498,11 +531,13 @@ struct control *control_free(struct control *c)
 
 	if (!c)
 		return NULL;
+	c->daemon->clients.on_death = NULL;
 	while ((connection = LIST_FIRST(&c->list)))
 		varlink_free(connection->varlink);
 	fd = c->listen_watch.fd;
 	loop_remove(c->daemon->loop, &c->listen_watch);
 	close_fd(fd);
+	close_fd(c->spare_fd);
 	unlink(c->path);
 	free(c);
 	return NULL;

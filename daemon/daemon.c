@@ -108,8 +108,10 @@ static int check_pools(struct daemon *d)
 	struct problem problem;
 	size_t count = broker_read_pools(d->broker, pools);
 
-	if (count == 0 && clock_now_ns() - d->started_ns < POOLS_TIMEOUT_NS)
-		return 0;
+	if (count == 0)
+		return clock_now_ns() - d->started_ns < POOLS_TIMEOUT_NS ?
+			       0 :
+			       lose_broker(d, "does not say which pools it has");
 	if (pool_plan_check(&d->plan, pools, count, &problem) < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
 		return DAEMON_POOLS_TOO_SMALL;
@@ -147,18 +149,22 @@ static int health_tick(struct loop_timer *timer)
 
 /* ---- configuration ---- */
 
+/* Return: 0, or what the first of those said that cannot be offered; the others are. */
 static int add_sensors(struct daemon *d, struct problem *problem)
 {
 	struct sensor *s, *last = NULL;
+	struct problem trouble;
 	unsigned int i;
-	int r;
+	int r, error = 0;
 
 	for (i = 0; i < d->config->sensor_count; i++) {
 		s = daemon_find_sensor(d, d->config->sensors[i].name);
 		if (!s) {
-			r = sensor_new(d->loop, &d->config->sensors[i], &s, problem);
+			r = sensor_new(d->loop, &d->config->sensors[i], &s, &trouble);
+			if (r < 0 && error == 0)
+				error = problem_set(problem, r, "%s", trouble.text);
 			if (r < 0)
-				return r;
+				continue;
 			log_msg(LOG_INFO, s->config.name, 0, "offered (source %s)",
 				s->source->ops->name);
 		} else {
@@ -170,7 +176,7 @@ static int add_sensors(struct daemon *d, struct problem *problem)
 			LIST_INSERT_HEAD(&d->sensors, s, link);
 		last = s;
 	}
-	return 0;
+	return error;
 }
 
 static const struct sensor_config *find_config(const struct config *config, const char *name)
@@ -202,6 +208,27 @@ static void drop_sensors(struct daemon *d, const struct config *config)
 	}
 }
 
+int daemon_load_config(const char *path, struct config **ret_config, struct pool_plan *ret_plan,
+		       struct problem *problem)
+{
+	struct config *config;
+	unsigned int i;
+	int r;
+
+	r = config_load(path, &config, problem);
+	if (r < 0)
+		return r;
+	r = pool_plan_make(config, ret_plan, problem);
+	for (i = 0; r == 0 && i < config->sensor_count; i++)
+		r = source_check(&config->sensors[i], problem);
+	if (r < 0) {
+		config_free(config);
+		return r;
+	}
+	*ret_config = config;
+	return 0;
+}
+
 static int load_reloadable(struct daemon *d, struct config **ret_config, struct pool_plan *ret_plan,
 			   struct problem *problem)
 {
@@ -209,11 +236,10 @@ static int load_reloadable(struct daemon *d, struct config **ret_config, struct 
 	struct config *config;
 	int r;
 
-	r = config_load(d->config_path, &config, problem);
+	r = daemon_load_config(d->config_path, &config, ret_plan, problem);
 	if (r < 0)
 		return r;
-	r = pool_plan_make(config, ret_plan, problem);
-	if (r == 0)
+	if (d->ready) /* else check_pools() will see whether it fits */
 		r = pool_plan_check(ret_plan, pools, broker_read_pools(d->broker, pools), problem);
 	if (r < 0) {
 		config_free(config);
@@ -237,7 +263,9 @@ static void reload(struct daemon *d)
 	struct problem problem;
 	struct config *config;
 
-	notify_reloading();
+	/* Before the first READY there is none to take back, nor to give by this. */
+	if (d->ready)
+		notify_reloading();
 	if (load_reloadable(d, &config, &plan, &problem) < 0) {
 		log_msg(LOG_ERR, NULL, 0, "%s; the configuration stays as it was", problem.text);
 	} else {
@@ -251,7 +279,8 @@ static void reload(struct daemon *d)
 		if (add_sensors(d, &problem) < 0)
 			log_msg(LOG_ERR, NULL, 0, "%s", problem.text);
 	}
-	notify_ready("configuration loaded");
+	if (d->ready)
+		notify_ready("configuration loaded");
 }
 
 /* ---- signals ---- */
@@ -341,9 +370,7 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 {
 	int r;
 
-	r = config_load(d->config_path, &d->config, problem);
-	if (r == 0)
-		r = pool_plan_make(d->config, &d->plan, problem);
+	r = daemon_load_config(d->config_path, &d->config, &d->plan, problem);
 	if (r == 0)
 		r = lock_state_dir(d, problem);
 	if (r == 0)

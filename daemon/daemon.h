@@ -61,6 +61,14 @@ struct daemon {
 };
 
 /**
+ * daemon_load_config() - the configuration and its pools, checked as far as can be without sensors
+ *
+ * Return: 0; negative errno with @problem set.
+ */
+int daemon_load_config(const char *path, struct config **ret_config, struct pool_plan *ret_plan,
+		       struct problem *problem);
+
+/**
  * daemon_init() - everything up to a running loop
  * @config_path: borrowed
  *

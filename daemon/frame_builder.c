@@ -421,10 +421,13 @@ static void finish_due(struct frame_builder *b)
 
 void frame_builder_flush(struct frame_builder *b)
 {
+	bool cut_off;
+
 	while (b->open_count)
 		finish(b);
 	/* the frame's other slices were never begun */
-	if (b->frame_begun) {
+	cut_off = b->frame_begun;
+	if (cut_off) {
 		b->frame_partial = true;
 		end_frame(b);
 	}
@@ -433,7 +436,8 @@ void frame_builder_flush(struct frame_builder *b)
 	b->packet_pending = false;
 	b->stalled = false;
 	if (b->ends && b->filled_count)
-		filled_at(b, b->filled_count - 1)->loan->header->flags |= LIDARD_SLICE_END_OF_STREAM;
+		filled_at(b, b->filled_count - 1)->loan->header->flags |=
+			LIDARD_SLICE_END_OF_STREAM | (cut_off ? LIDARD_FRAME_PARTIAL : 0);
 }
 
 void frame_builder_restart(struct frame_builder *b, uint64_t gap_ns)

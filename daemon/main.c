@@ -84,8 +84,7 @@ static int load_plan(const char *path, struct config **config, struct pool_plan 
 {
 	struct problem problem;
 
-	if (config_load(path, config, &problem) < 0 ||
-	    pool_plan_make(*config, plan, &problem) < 0) {
+	if (daemon_load_config(path, config, plan, &problem) < 0) {
 		complain(&problem);
 		return EXIT_CONFIG;
 	}
@@ -140,6 +139,21 @@ static int probe_roudi(void)
 	return broker_probe_registration(PROBE_TIMEOUT_S, &problem) < 0 ? complain(&problem) : 0;
 }
 
+/* Exit status when the daemon could not begin. */
+static int status_of(int error)
+{
+	switch (error) {
+	case -EINVAL:
+	case -E2BIG:
+		return EXIT_CONFIG;
+	case -ETIMEDOUT:
+		/* a RouDi that hangs when we come is as lost as one that hangs later */
+		return EXIT_BROKER_LOST;
+	default:
+		return 1;
+	}
+}
+
 static int run(const char *path)
 {
 	static struct daemon daemon;
@@ -156,8 +170,7 @@ static int run(const char *path)
 	r = daemon_init(&daemon, &loop, path, &problem);
 	if (r < 0) {
 		log_msg(LOG_CRIT, NULL, 0, "%s", problem.text);
-		/* a RouDi that hangs when we come is as lost as one that hangs later */
-		return r == -EINVAL ? EXIT_CONFIG : r == -ETIMEDOUT ? EXIT_BROKER_LOST : 1;
+		return status_of(r);
 	}
 	r = daemon_run(&daemon);
 	if (r == DAEMON_BROKER_LOST)

@@ -55,6 +55,12 @@ static inline uint64_t pool_roudi_size(uint64_t payload_bytes)
 	return payload_bytes + 8192 - 40;
 }
 
+/** The largest payload that fits a pool of this size=; 0 if none does. */
+static inline uint64_t pool_payload_of_size(uint64_t roudi_size)
+{
+	return roudi_size + 40 > 8192 ? roudi_size + 40 - 8192 : 0;
+}
+
 /** Publishers of one service that a sensor's loans need. */
 uint32_t pool_publishers(const struct sensor_config *sensor);
 

@@ -15,8 +15,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/cleanup.h"
+#include "common/mapping.h"
 #include "daemon/broker_iox.h"
 #include "daemon/config.h"
 #include "daemon/loop.h"
@@ -177,14 +179,32 @@ static int offer(struct sink_iox *s, const char *sensor, struct problem *problem
 		r = broker_probe(problem);
 		if (r < 0)
 			return r;
+		broker_expect_answer();
 		s->publishers[i].port = iox_pub_init(&s->publishers[i].storage, SINK_IOX_SERVICE,
 						     sensor, SINK_IOX_EVENT, &options);
+		broker_have_answer();
 		if (!s->publishers[i].port)
 			return problem_set(problem, -ENOMEM,
 					   "sensor %s: iceoryx has no room for publisher %u of %u",
 					   sensor, i + 1, s->publisher_count);
 	}
 	return 0;
+}
+
+/*
+ * RouDi has touched every page of the pool, but this process has not: without
+ * this the first write to each of them would fault, 20 ms in 64 MiB. Idempotent,
+ * and quick where it was done before.
+ */
+static void populate(struct sink_iox *s, size_t slice_bytes)
+{
+	struct loan *loan = sink_iox_loan(&s->sink, slice_bytes);
+	struct mapping m;
+
+	if (loan && mapping_find(loan->data, &m) == 0)
+		madvise(m.start, m.bytes, MADV_POPULATE_WRITE); /* before Linux 5.14: it faults, then */
+	sink_iox_cancel(&s->sink);
+	s->sink.exhausted = 0;
 }
 
 int sink_iox_new(const struct sensor_config *sensor, struct sink **ret_sink,
@@ -211,6 +231,7 @@ int sink_iox_new(const struct sensor_config *sensor, struct sink **ret_sink,
 	r = offer(s, sensor->name, problem);
 	if (r < 0)
 		return r;
+	populate(s, sensor->slice_bytes);
 	*ret_sink = &STEAL(s)->sink;
 	return 0;
 }

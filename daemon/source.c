@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "daemon/config.h"
+#include "daemon/sim_layout.h"
 
 int source_new(const struct sensor_config *config, struct source **ret_source,
 	       struct problem *problem)
@@ -17,6 +18,15 @@ int source_new(const struct sensor_config *config, struct source **ret_source,
 	}
 	return problem_set(problem, -EINVAL, "sensor %s: unknown source %d", config->name,
 			   (int)config->source);
+}
+
+int source_check(const struct sensor_config *config, struct problem *problem)
+{
+	struct sim_layout layout;
+
+	if (config->source == SOURCE_KIND_SIM)
+		return sim_layout_init(&layout, config, problem);
+	return 0;
 }
 
 const char *source_drop_name(enum source_drop cause)

@@ -125,6 +125,12 @@ struct source {
 	char serial[64];
 };
 
+/** source_check() - would source_new() refuse what this configuration says? Cheap.
+ *
+ * Return: 0; -EINVAL with @problem set.
+ */
+int source_check(const struct sensor_config *config, struct problem *problem);
+
 /** source_new() - make the source a sensor's configuration names
  *
  * Return: 0, or negative errno with @problem set.

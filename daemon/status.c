@@ -208,7 +208,7 @@ static json_object *get_pools(const struct daemon *d)
 
 	for (i = 0; i < count; i++) {
 		o = json_object_new_object();
-		add_uint(o, "payload_bytes", pools[i].size + 40 - 8192);
+		add_uint(o, "payload_bytes", pool_payload_of_size(pools[i].size));
 		add_uint(o, "chunks", pools[i].chunks);
 		add_uint(o, "used", pools[i].used);
 		add_uint(o, "min_free", pools[i].min_free);

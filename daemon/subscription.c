@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "daemon/client.h"
 
 #define PAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Times a reader may be met in the middle of an update before we give up. */
 #define PAGE_READ_TRIES 8
 
+/* Return: its memfd or negative errno. */
 static int make_page(struct subscription *s)
 {
 	CLEANUP(cleanup_fd) int fd = memfd_create("lidard-subscriber", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -32,17 +34,16 @@ static int make_page(struct subscription *s)
 	if (map == MAP_FAILED)
 		return -errno;
 	s->page = map;
-	s->page_fd = steal_fd(&fd);
-	return 0;
+	return steal_fd(&fd);
 }
 
 int subscription_new(struct sensor *sensor, struct client *client, uint64_t connection_id,
 		     uint32_t queue, uint32_t held, uint32_t policy,
-		     struct subscription **ret_subscription)
+		     struct subscription **ret_subscription, int *ret_page_fd)
 {
 	static uint64_t last_id;
 	struct subscription *s;
-	int r;
+	int fd;
 
 	if (queue + held > sensor->config.subscriber_slices - sensor->reserved_slices)
 		return -ENOSPC;
@@ -57,16 +58,16 @@ int subscription_new(struct sensor *sensor, struct client *client, uint64_t conn
 		.queue = queue,
 		.held = held,
 		.policy = policy,
-		.page_fd = -1,
 	};
-	r = make_page(s);
-	if (r < 0) {
+	fd = make_page(s);
+	if (fd < 0) {
 		free(s);
-		return r;
+		return fd;
 	}
 	sensor->reserved_slices += queue + held;
 	LIST_INSERT_HEAD(&sensor->subscriptions, s, of_sensor);
 	*ret_subscription = s;
+	*ret_page_fd = fd;
 	return 0;
 }
 
@@ -77,7 +78,6 @@ struct subscription *subscription_free(struct subscription *s)
 	s->sensor->reserved_slices -= s->queue + s->held;
 	LIST_REMOVE(s, of_sensor);
 	munmap((void *)s->page, sizeof(*s->page));
-	close_fd(s->page_fd);
 	free(s);
 	return NULL;
 }
@@ -93,9 +93,10 @@ bool subscription_read_page(const struct subscription *s, struct lidard_subscrib
 	uint64_t before, after;
 	int i;
 
+	memcpy(ret_page->stages, s->page->stages, sizeof(ret_page->stages));
 	for (i = 0; i < PAGE_READ_TRIES; i++) {
 		before = __atomic_load_n(&s->page->guard, __ATOMIC_ACQUIRE);
-		memcpy(ret_page, (const void *)s->page, sizeof(*ret_page));
+		memcpy(ret_page, s->page, offsetof(struct lidard_subscriber_page, stages));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(&s->page->guard, __ATOMIC_RELAXED);
 		if (before == after && (before & 1) == 0)
@@ -104,14 +105,16 @@ bool subscription_read_page(const struct subscription *s, struct lidard_subscrib
 	return false;
 }
 
-static uint64_t sum_skipped(const struct lidard_subscriber_page *page)
+/* Slices the reader says it saw. Return: false if that is more than there can be. */
+static bool sum_seen(const struct lidard_subscriber_page *page, uint64_t *ret_seen)
 {
-	uint64_t sum = 0;
+	uint64_t sum = page->taken;
 	unsigned int i;
 
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
-		sum += page->skipped[i];
-	return sum;
+		if (__builtin_add_overflow(sum, page->skipped[i], &sum))
+			return false;
+	return !__builtin_add_overflow(sum, page->collecting, ret_seen);
 }
 
 void subscription_get_account(const struct subscription *s,
@@ -119,7 +122,7 @@ void subscription_get_account(const struct subscription *s,
 			      struct subscription_account *ret_account)
 {
 	struct subscription_account a = { .holds = true };
-	uint64_t seen = page->taken + sum_skipped(page) + page->collecting, pending;
+	uint64_t seen, pending;
 
 	/* Nothing taken yet since the source started: nothing to hold against. */
 	if (page->incarnation != s->sensor->incarnation || page->incarnation == 0) {
@@ -127,11 +130,12 @@ void subscription_get_account(const struct subscription *s,
 		return;
 	}
 	a.incarnation = page->incarnation;
-	a.published = s->sensor->next_publish_index - page->first_index;
+	if (page->first_index < s->sensor->next_publish_index)
+		a.published = s->sensor->next_publish_index - page->first_index;
 	a.received = page->taken;
 	a.collecting = page->collecting;
 	memcpy(a.skipped, page->skipped, sizeof(a.skipped));
-	a.holds = page->first_index < s->sensor->next_publish_index &&
+	a.holds = a.published > 0 && sum_seen(page, &seen) &&
 		  page->next_index - page->first_index == seen && seen <= a.published;
 	if (a.holds) {
 		pending = a.published - seen;
@@ -158,7 +162,8 @@ void subscriptions_get_readers(const struct sensor *sensor, struct source_reader
 	uint64_t waiting;
 
 	LIST_FOREACH(s, &sensor->subscriptions, of_sensor) {
-		if (__atomic_load_n(&s->page->connected, __ATOMIC_RELAXED) != 1)
+		if (s->client->state != CLIENT_LIVE ||
+		    __atomic_load_n(&s->page->connected, __ATOMIC_RELAXED) != 1)
 			continue;
 		if (s->joined_incarnation == 0) {
 			s->joined_incarnation = sensor->incarnation;

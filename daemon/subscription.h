@@ -35,9 +35,8 @@ struct subscription {
 	/** What the sensor was about to publish when the reader was first seen connected. */
 	uint64_t joined_incarnation;
 	uint64_t joined_index;
-	/** The reader's page, mapped read-only, and its memfd. */
+	/** The reader's page, mapped read-only. */
 	const struct lidard_subscriber_page *page;
-	int page_fd;
 };
 
 /** What adds up for one subscription (docs/control.md). */
@@ -55,13 +54,14 @@ struct subscription_account {
 
 /**
  * subscription_new() - reserve memory and make the page
+ * @ret_page_fd: the page's memfd, for the reader; the caller closes it
  *
  * Return: 0; -ENOSPC the sensor's subscriber_slices do not carry it;
  * -ENOMEM; -EMFILE.
  */
 int subscription_new(struct sensor *sensor, struct client *client, uint64_t connection_id,
 		     uint32_t queue, uint32_t held, uint32_t policy,
-		     struct subscription **ret_subscription);
+		     struct subscription **ret_subscription, int *ret_page_fd);
 /** Gives the reservation back. NULL is allowed. Return: NULL. */
 struct subscription *subscription_free(struct subscription *s);
 
@@ -73,7 +73,7 @@ void subscription_get_account(const struct subscription *s,
 			      const struct lidard_subscriber_page *page,
 			      struct subscription_account *ret_account);
 
-/** What a replay needs to know of a sensor's readers. Hot path. */
+/** What a replay needs to know of a sensor's living readers. Hot path. */
 void subscriptions_get_readers(const struct sensor *sensor, struct source_readers *ret_readers);
 
 #endif /* DAEMON_SUBSCRIPTION_H */

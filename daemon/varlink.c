@@ -3,15 +3,15 @@
 #include "daemon/varlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "lidard/control.h"
 
-/* Replies a peer has not read yet. */
+/* The reply a peer has not read yet. */
 #define OUT_BYTES_MAX (4u * 1024 * 1024)
 #define JSON_DEPTH_MAX 16
 #define READ_BYTES 4096
@@ -70,7 +70,7 @@ static void flush(struct varlink *v)
 		v->out_bytes -= (size_t)n;
 	}
 	if (v->watch.fd >= 0)
-		loop_modify(v->loop, &v->watch, EPOLLIN | (v->out_bytes ? EPOLLOUT : 0));
+		loop_modify(v->loop, &v->watch, v->out_bytes ? EPOLLOUT : EPOLLIN);
 }
 
 static void send_message(struct varlink *v, json_object *message, int fd)
@@ -95,8 +95,10 @@ static void send_message(struct varlink *v, json_object *message, int fd)
 	v->out = out;
 	memcpy(out + v->out_bytes, text, length + 1);
 	v->out_bytes += length + 1;
-	if (fd >= 0)
-		v->out_fd = dup(fd);
+	if (fd >= 0) {
+		v->out_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		v->broken = v->out_fd < 0;
+	}
 	flush(v);
 }
 
@@ -174,24 +176,34 @@ int varlink_feed(struct varlink *v, const char *bytes, size_t count)
 	}
 	memmove(v->in, v->in + start, v->in_bytes - start);
 	v->in_bytes -= start;
-	return v->in_bytes >= LIDARD_CONTROL_MESSAGE_MAX ? -EPROTO : 0;
+	return v->in_bytes >= VARLINK_CALL_MAX ? -EPROTO : 0;
+}
+
+/* Read up to the end of a call, so that what follows it waits for its turn. */
+static int read_call(struct varlink *v)
+{
+	char bytes[READ_BYTES], *end;
+	ssize_t n;
+
+	n = recv(v->watch.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0) {
+		end = memchr(bytes, '\0', (size_t)n);
+		n = recv(v->watch.fd, bytes, end ? (size_t)(end + 1 - bytes) : (size_t)n,
+			 MSG_DONTWAIT);
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	return n > 0 ? varlink_feed(v, bytes, (size_t)n) : -EPROTO;
 }
 
 static int varlink_ready(struct loop_watch *watch, uint32_t events)
 {
 	struct varlink *v = container_of(watch, struct varlink, watch);
-	char bytes[READ_BYTES];
-	ssize_t n;
 
-	if (events & EPOLLOUT)
+	if (v->out_bytes > 0)
 		flush(v);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-		n = recv(watch->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (n <= 0 || varlink_feed(v, bytes, (size_t)n) < 0)
-			v->broken = true;
-	}
+	else if (read_call(v) < 0)
+		v->broken = true;
 	if (v->broken)
 		varlink_free(v);
 	return 0;

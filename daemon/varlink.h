@@ -2,9 +2,12 @@
 /*
  * varlink.h - one connection of the control socket
  *
- * JSON objects, each ended by a NUL byte; calls are answered in order.  Input
- * is bounded (LIDARD_CONTROL_MESSAGE_MAX), and so is output that a peer does
- * not read: the connection is closed then, the daemon never waits.
+ * JSON objects, each ended by a NUL byte; calls are answered in order, one for
+ * each turn of the loop, and the next call is not read before the answer to the
+ * last one has left.  So a peer that sends without end or does not read costs
+ * the daemon no more than one call and one answer, and its sensors no more than
+ * the time of one call.  Calls are bounded (VARLINK_CALL_MAX), and so are
+ * answers: the connection is closed then.
  */
 #ifndef DAEMON_VARLINK_H
 #define DAEMON_VARLINK_H
@@ -15,6 +18,9 @@
 #include <stdint.h>
 
 #include "daemon/loop.h"
+
+/** Longest call, the NUL included; the longest there is takes a few hundred bytes. */
+#define VARLINK_CALL_MAX (64u * 1024)
 
 struct varlink;
 

@@ -8,6 +8,9 @@
 #include "libclient/export.h"
 #include "libclient/subscription.h"
 
+/* No slice of the frame comes after these. */
+#define ENDS_FRAME (LIDARD_SLICE_LAST | LIDARD_SLICE_END_OF_STREAM)
+
 struct lidard_frame {
 	struct frame_collector *collector;
 	/* fork_guard.h */
@@ -166,7 +169,7 @@ static int collect(struct frame_collector *c, struct lidard_frame **ret_frame)
 			*ret_frame = finished;
 			return 1;
 		}
-		if (slice->header->flags & LIDARD_SLICE_LAST) {
+		if (slice->header->flags & ENDS_FRAME) {
 			*ret_frame = finish(c);
 			return 1;
 		}
@@ -181,7 +184,7 @@ static bool is_due(const struct frame_collector *c)
 {
 	const struct lidard_frame *f = c->building;
 
-	return f && (f->slices[f->count - 1]->header->flags & LIDARD_SLICE_LAST);
+	return f && (f->slices[f->count - 1]->header->flags & ENDS_FRAME);
 }
 
 static void lend(struct lidard_frame *f)

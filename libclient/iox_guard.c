@@ -36,12 +36,17 @@ bool iox_guard_is_dead(void)
 	return __atomic_load_n(&guard_dead, __ATOMIC_ACQUIRE);
 }
 
+void iox_guard_give_up(void)
+{
+	/* pairs with the load in iox_guard_is_dead() */
+	__atomic_store_n(&guard_dead, 1, __ATOMIC_RELEASE);
+}
+
 static _Noreturn void die(void)
 {
 	jmp_buf *env = guard_env;
 
-	/* pairs with the load in iox_guard_is_dead() */
-	__atomic_store_n(&guard_dead, 1, __ATOMIC_RELEASE);
+	iox_guard_give_up();
 	guard_env = NULL;
 	if (env)
 		longjmp(*env, 1);
@@ -75,6 +80,19 @@ LIDARD_EXPORT _Noreturn void abort(void)
 LIDARD_EXPORT _Noreturn void exit(int status)
 {
 	die();
+}
+
+/*
+ * What C++ registers its static objects' destructors with.  At exit they would
+ * unmap the shared memory under iceoryx's threads, which then fault; wait for
+ * threads that a forked child does not have; or meet an error for ports the
+ * host did not free.  None is needed: lidard sees the process end.
+ */
+LIDARD_EXPORT int __cxa_atexit(void (*destroy)(void *), void *object, void *dso);
+
+LIDARD_EXPORT int __cxa_atexit(void (*destroy)(void *), void *object, void *dso)
+{
+	return 0;
 }
 
 bool iox_guard_is_isolated(void)

@@ -19,7 +19,10 @@
  * dead: nothing may call into it any more, since locks may be held.  A fatal
  * error in a thread that iceoryx started parks that thread for good.
  *
- * Loaded plainly (no namespace), libc's abort() and exit() come first and only
+ * Nor may the end of the process run iceoryx's destructors, which trip over its
+ * own threads: they are not registered (__cxa_atexit()).
+ *
+ * Loaded plainly (no namespace), libc's functions come first and only
  * the error handler is replaced.
  */
 #ifndef LIBCLIENT_IOX_GUARD_H
@@ -33,6 +36,9 @@ void iox_guard_leave(void);
 
 /** Did iceoryx die in this object? */
 bool iox_guard_is_dead(void);
+
+/** iox_guard_give_up() - a call into iceoryx does not come back: treat it as dead. */
+void iox_guard_give_up(void);
 
 /** Is this object in a namespace of its own, rather than part of the host's? */
 bool iox_guard_is_isolated(void);

@@ -72,13 +72,13 @@ struct transport_ops {
 	/** Hot path. */
 	bool (*has_data)(struct transport_subscription *s);
 	/**
-	 * Sleep until there is data. timeout_ns is at most one second.
-	 * Return: 1 data; 0 time is over; -ENOTRECOVERABLE.
+	 * Sleep until there is data, timeout_ns at most; once there is an fd, better on that.
+	 * Return: 1 there may be data; 0 time is over; -EINTR a signal arrived;
+	 * -ENOTRECOVERABLE; as get_fd().
 	 */
 	int (*wait)(struct transport_subscription *s, uint64_t timeout_ns);
 	/**
-	 * An eventfd that becomes readable with new data; from the first call on wait()
-	 * must not be used. Return: the fd, lent; negative errno.
+	 * An eventfd that becomes readable with new data. Return: the fd, lent; negative errno.
 	 */
 	int (*get_fd)(struct transport_subscription *s);
 	/**

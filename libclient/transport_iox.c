@@ -7,10 +7,10 @@
  * also own an eventfd, written by the callback of a Listener that all
  * subscriptions of the process share.
  *
- * Sleeping goes through that eventfd rather than an iceoryx WaitSet: a WaitSet
- * hides signals from the caller and treats a few of them in a row as a fatal
- * error, waits by the wall clock, and overflows its semaphore when nobody
- * waits for long.  A round through the Listener costs no more time.
+ * wait() sleeps in a WaitSet of the subscription's own (transport_iox_sleep.h),
+ * which saves the way through the Listener's thread.  A port has one place to
+ * send its news to: once there is an eventfd, or if this object is not in a
+ * namespace, wait() sleeps on the eventfd.
  *
  * Threads: iceoryx starts one for keep-alive and one for the Listener, both
  * with all signals blocked, so that the host's handlers and signalfds never
@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,10 @@
 #include "libclient/iox_access.h"
 #include "libclient/iox_guard.h"
 #include "libclient/read_only.h"
+#include "libclient/transport_iox_sleep.h"
+
+/* It takes some 100 µs, or for ever. */
+#define FAREWELL_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
 struct transport_subscription {
 	iox_sub_storage_t storage;
@@ -55,6 +60,7 @@ struct transport_subscription {
 	/* Guards wake_fd against the Listener's callback. */
 	pthread_mutex_t wake_lock;
 	int wake_fd;
+	struct iox_sleep sleep;
 };
 
 static struct {
@@ -67,6 +73,8 @@ static struct {
 	iox_listener_t listener;
 	/* Subscriptions attached to it; it ends with the last. */
 	unsigned int listening;
+	/* iox_guard_is_isolated(), as it was at start(). */
+	bool isolated;
 	/* Is the payload segment read-only? Set once; two threads doing it is fine. */
 	bool protected;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -149,7 +157,8 @@ static int start_locked(const struct transport_start *start, char *error, uint32
 	iox_runtime_init(start->runtime_name);
 	iox_guard_leave();
 	/* handlers run last in, first out: before the runtime's own */
-	if (!iox_guard_is_isolated())
+	life.isolated = iox_guard_is_isolated();
+	if (!life.isolated)
 		atexit(end_listener);
 	life.started = true;
 	return 0;
@@ -254,9 +263,67 @@ static bool destroy_port(struct transport_subscription *s)
 		iox_listener_deinit(life.listener);
 		life.listener = NULL;
 	}
+	iox_sleep_close(&s->sleep, s->port);
 	iox_sub_deinit(s->port);
 	iox_guard_leave();
 	return true;
+}
+
+struct farewell {
+	struct transport_subscription *subscription;
+	sem_t done;
+	bool gone;
+};
+
+static void *say_farewell(void *context)
+{
+	struct farewell *f = context;
+
+	f->gone = destroy_port(f->subscription);
+	sem_post(&f->done);
+	return NULL;
+}
+
+/*
+ * A publisher killed inside publish() leaves the mutex of a subscriber's queue
+ * locked for good, and taking leave of that queue takes the mutex.  A thread
+ * does it, so that only the thread is lost; the life is over then, as RouDi
+ * hangs, too.
+ */
+static bool destroy_port_in_time(struct transport_subscription *s)
+{
+	struct timespec deadline = clock_to_timespec(clock_now_ns() + FAREWELL_TIMEOUT_NS);
+	struct farewell *f = calloc(1, sizeof(*f));
+	pthread_t thread;
+	sigset_t old;
+	bool gone;
+	int r;
+
+	if (!f)
+		return false;
+	f->subscription = s;
+	sem_init(&f->done, 0, 0);
+	block_signals(&old);
+	r = pthread_create(&thread, NULL, say_farewell, f);
+	restore_signals(&old);
+	if (r != 0) {
+		sem_destroy(&f->done);
+		free(f);
+		return false;
+	}
+	while ((r = sem_clockwait(&f->done, CLOCK_MONOTONIC, &deadline)) < 0 && errno == EINTR)
+		;
+	if (r < 0) {
+		/* the thread may still come back to it: f stays */
+		iox_guard_give_up();
+		pthread_detach(thread);
+		return false;
+	}
+	pthread_join(thread, NULL);
+	gone = f->gone;
+	sem_destroy(&f->done);
+	free(f);
+	return gone;
 }
 
 static void iox_unsubscribe(struct transport_subscription *s)
@@ -266,7 +333,7 @@ static void iox_unsubscribe(struct transport_subscription *s)
 	if (!s)
 		return;
 	pthread_mutex_lock(&life.lock);
-	gone = destroy_port(s);
+	gone = !iox_guard_is_dead() && destroy_port_in_time(s);
 	pthread_mutex_unlock(&life.lock);
 	close_wake_fd(s);
 	if (gone) {
@@ -301,6 +368,7 @@ static int attach(struct transport_subscription *s)
 	if (setjmp(env))
 		return -ENOTRECOVERABLE;
 	iox_guard_enter(&env);
+	iox_sleep_close(&s->sleep, s->port);
 	if (!life.listener)
 		life.listener = iox_listener_init(&life.listener_storage);
 	result = iox_listener_attach_subscriber_event_with_context_data(
@@ -339,7 +407,7 @@ static int iox_get_fd(struct transport_subscription *s)
 	return s->wake_fd;
 }
 
-static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+static int wait_for_eventfd(struct transport_subscription *s, uint64_t timeout_ns)
 {
 	struct timespec ts = clock_to_timespec(timeout_ns);
 	struct pollfd pfd = { .events = POLLIN };
@@ -356,6 +424,54 @@ static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
 	if (ppoll(&pfd, 1, &ts, NULL) < 0)
 		return -errno;
 	return iox_has_data(s);
+}
+
+static int open_sleep_locked(struct transport_subscription *s)
+{
+	jmp_buf env;
+	int r;
+
+	r = probe_life();
+	if (r < 0)
+		return r;
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	r = iox_sleep_open(&s->sleep, s->port);
+	iox_guard_leave();
+	return r < 0 ? -ENOTRECOVERABLE : 0;
+}
+
+static int open_sleep(struct transport_subscription *s)
+{
+	int r;
+
+	pthread_mutex_lock(&life.lock);
+	r = open_sleep_locked(s);
+	pthread_mutex_unlock(&life.lock);
+	return r;
+}
+
+static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+{
+	jmp_buf env;
+	int r;
+
+	if (s->wake_fd >= 0 || !life.isolated)
+		return wait_for_eventfd(s, timeout_ns);
+	if (iox_guard_is_dead())
+		return -ENOTRECOVERABLE;
+	if (!s->sleep.waitset) {
+		r = open_sleep(s);
+		if (r < 0)
+			return r;
+	}
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	r = iox_sleep_until_news(&s->sleep, s->port, timeout_ns);
+	iox_guard_leave();
+	return r;
 }
 
 /* The host may publish through the same mapping, unless this object is isolated. */

@@ -33,6 +33,8 @@ struct child_user {
 	gid_t gid;
 	gid_t groups[2];
 	unsigned int group_count;
+	/** As nice(1): below 0 before others. */
+	int niceness;
 };
 
 /** child_exec() - start a program. Return: 0; negative errno. */

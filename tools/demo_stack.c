@@ -18,6 +18,9 @@
 #include "tools/complain.h"
 #include "tools/stop.h"
 
+/* As in a vehicle: the sensor path before everything else on the machine. */
+#define STACK_LIDARD_NICE (-15)
+#define STACK_READER_NICE (-10)
 #define STACK_CONFIG SANDBOX_DIR "/lidard.conf"
 #define STACK_ROUDI_CONFIG SANDBOX_DIR "/roudi.toml"
 /** RouDi writes all of its memory once: a second for 1.3 GiB on a quiet machine. */
@@ -260,8 +263,8 @@ static bool is_public(const char *path)
 static void choose_users(struct demo_stack *s, const struct demo_sensor *d,
 			 const struct sandbox *sandbox)
 {
-	s->lidard_user = (struct child_user){ .uid = 0 };
-	s->reader_user = s->lidard_user;
+	s->lidard_user = (struct child_user){ .uid = 0, .niceness = STACK_LIDARD_NICE };
+	s->reader_user = (struct child_user){ .uid = 0, .niceness = STACK_READER_NICE };
 	if (!is_public(s->lidard_path) || !is_public(d->replay_file) ||
 	    !is_public(d->metadata) || !is_public(d->calibration)) {
 		complain("note: lidard and the subscribers run as root, since others may not read %s",
@@ -273,12 +276,14 @@ static void choose_users(struct demo_stack *s, const struct demo_sensor *d,
 		.gid = sandbox->reader_gid,
 		.groups = { sandbox->lidard_gid, sandbox->reader_gid },
 		.group_count = 2,
+		.niceness = STACK_LIDARD_NICE,
 	};
 	s->reader_user = (struct child_user){
 		.uid = sandbox->reader_uid,
 		.gid = sandbox->reader_gid,
 		.groups = { sandbox->reader_gid },
 		.group_count = 1,
+		.niceness = STACK_READER_NICE,
 	};
 }
 

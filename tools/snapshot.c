@@ -117,7 +117,6 @@ static void read_sensor(struct json_object *object, void *element)
 	s->published = get_count(object, "published");
 	s->bytes = get_count(object, "bytes");
 	get_causes(object, "dropped", &s->dropped);
-	s->in_flight = get_count(object, "in_flight");
 	s->accounting_ok = get_accounting(object);
 	s->frames = get_count(object, "frames");
 	s->partial_frames = get_count(object, "partial_frames");
@@ -128,6 +127,7 @@ static void read_sensor(struct json_object *object, void *element)
 	s->late_packets = get_count(object, "late_packets");
 	s->missing_columns = get_count(object, "missing_columns");
 	s->fill_cpu_ns = get_count(object, "fill_cpu_ns");
+	s->publish_cpu_ns = get_count(object, "publish_cpu_ns");
 	s->loans_configured = get_count(loans, "configured");
 	s->loans_lent = get_count(loans, "lent");
 	s->loans_exhausted = get_count(loans, "exhausted");
@@ -266,7 +266,7 @@ uint64_t snapshot_causes_sum(const struct snapshot_causes *causes)
 
 bool snapshot_sensor_adds_up(const struct snapshot_sensor *s)
 {
-	return s->produced == s->published + snapshot_causes_sum(&s->dropped) + s->in_flight;
+	return s->produced == s->published + snapshot_causes_sum(&s->dropped);
 }
 
 bool snapshot_subscriber_adds_up(const struct snapshot_subscriber *s)

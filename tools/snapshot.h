@@ -52,7 +52,6 @@ struct snapshot_sensor {
 	uint64_t published;
 	uint64_t bytes;
 	struct snapshot_causes dropped;
-	uint64_t in_flight;
 	bool accounting_ok;
 	uint64_t frames;
 	uint64_t partial_frames;
@@ -63,6 +62,7 @@ struct snapshot_sensor {
 	uint64_t late_packets;
 	uint64_t missing_columns;
 	uint64_t fill_cpu_ns;
+	uint64_t publish_cpu_ns;
 	uint64_t loans_configured;
 	uint64_t loans_lent;
 	uint64_t loans_exhausted;

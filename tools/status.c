@@ -68,8 +68,7 @@ static void print_sensor(const struct snapshot_sensor *s)
 	printf("  slices      %" PRIu64 " produced = %" PRIu64 " published + %" PRIu64 " dropped",
 	       s->produced, s->published, snapshot_causes_sum(&s->dropped));
 	print_causes(&s->dropped);
-	printf(" + %" PRIu64 " in flight: %s\n", s->in_flight,
-	       verdict(s->accounting_ok, snapshot_sensor_adds_up(s)));
+	printf(": %s\n", verdict(s->accounting_ok, snapshot_sensor_adds_up(s)));
 	printf("  frames      %" PRIu64 ", %" PRIu64 " partial, %" PRIu64 " columns missing\n",
 	       s->frames, s->partial_frames, s->missing_columns);
 	print_packets(s);

@@ -14,6 +14,8 @@
  *     error       a call failed: "errno", "call", "text"
  *     final       its account at the end (SIGTERM, --count, end of stream)
  *
+ * --patient: errors of take are said, and do not end it; --leave: it ends without giving
+ * anything back; --fork: at the end a child calls exit(), which must end it.
  * SIGUSR1: stop taking, but stay alive; SIGUSR2: go on, and release what was kept.
  * Exit: 0 after final; 1 after an error; 3 if --check or --crc found something.
  */
@@ -26,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,6 +57,8 @@ static struct options {
 	bool write;
 	bool frames;
 	bool patient;
+	bool leave;
+	bool fork;
 } opt = { .stats_ms = 100 };
 
 static volatile sig_atomic_t ending, paused;
@@ -462,6 +467,22 @@ static int read_on(struct lidard_client *client, struct lidard_subscription *sub
 	return 0;
 }
 
+/* A child inherits the library, but not iceoryx's threads. */
+static void try_child(void)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		alarm(20);
+		exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		violation("the child did not end by itself");
+}
+
 static int run(struct lidard_client *client)
 {
 	struct lidard_subscribe_opts opts = {
@@ -479,8 +500,12 @@ static int run(struct lidard_client *client)
 		return fail("subscribe", r, lidard_client_get_error(client));
 	say("subscribed");
 	r = read_on(client, sub);
+	if (opt.fork)
+		try_child();
 	check_stats(sub);
 	say_account("final", sub);
+	if (opt.leave)
+		exit(seen.violations ? 3 : EXIT_SUCCESS);
 	release_kept();
 	lidard_subscription_free(sub);
 	return r;
@@ -530,7 +555,8 @@ static void read_options(int argc, char **argv)
 		{ "stats-ms", required_argument, NULL, 't' }, { "count", required_argument, NULL, 'c' },
 		{ "crc", no_argument, NULL, 'C' },	     { "check", no_argument, NULL, 'x' },
 		{ "write", no_argument, NULL, 'W' },	     { "frames", no_argument, NULL, 'f' },
-		{ "patient", no_argument, NULL, 'P' },	     { NULL, 0, NULL, 0 },
+		{ "patient", no_argument, NULL, 'P' },	     { "leave", no_argument, NULL, 'L' },
+		{ "fork", no_argument, NULL, 'F' },	     { NULL, 0, NULL, 0 },
 	};
 	unsigned long value;
 	int option;
@@ -553,6 +579,8 @@ static void read_options(int argc, char **argv)
 		case 'W': opt.write = true; break;
 		case 'f': opt.frames = true; break;
 		case 'P': opt.patient = true; break;
+		case 'L': opt.leave = true; break;
+		case 'F': opt.fork = true; break;
 		default: exit(2);
 		}
 	}

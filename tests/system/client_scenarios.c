@@ -750,9 +750,14 @@ static int follow(double seconds, int by_fd)
 	uint64_t crc_bad = 0;
 	struct timespec now, end;
 	struct lidard_stats st;
-	int r = 0;
+	int i, r;
 
-	if (lidard_client_new(NULL, &client) < 0 || subscribe(0, 0, 0, 0) < 0)
+	if (lidard_client_new(NULL, &client) < 0)
+		return 1;
+	/* what a process that has just ended had reserved comes back in a moment */
+	for (i = 0; (r = subscribe(0, 0, 0, 0)) == -ENOSPC && i < 100; i++)
+		sleep_ms(20);
+	if (r < 0)
 		return 1;
 	if (by_fd)
 		pfd.fd = lidard_subscription_get_fd(sub);

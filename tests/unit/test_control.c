@@ -6,9 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "daemon/varlink.h"
 #include "tests/support/test_daemon.h"
 
@@ -87,6 +92,14 @@ Test(control, hello_names_the_broker_and_a_runtime_name)
 	cr_assert(json_object_object_get_ex(p, "runtime_name", &o));
 	cr_assert_eq(strncmp(json_object_get_string(o), "lidard-client-", 14), 0);
 	json_object_put(reply);
+}
+
+Test(control, a_program_name_is_made_printable)
+{
+	json_object_put(call("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":1,"
+			     "\"program\":\"a\\nb\xff\",\"runtime_name\":\"\"}}",
+			     NULL));
+	cr_assert_str_eq(LIST_FIRST(&t.daemon.clients.clients)->program, "a?b?");
 }
 
 Test(control, another_version_is_refused)
@@ -172,6 +185,161 @@ Test(control, a_message_without_end_ends_the_connection)
 	for (sent = 0; r == 0 && sent <= LIDARD_CONTROL_MESSAGE_MAX; sent += sizeof(spaces))
 		r = varlink_feed(v, spaces, sizeof(spaces));
 	cr_assert_lt(r, 0);
+}
+
+/* ---- a process that dies ---- */
+
+static int end_loop(struct loop_timer *timer)
+{
+	return 2;
+}
+
+static int heard(struct loop_watch *watch, uint32_t events)
+{
+	return 1;
+}
+
+/* Run the daemon until something comes by @from; false after a few seconds. */
+static bool run_until_heard(int from)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+	struct loop_watch watch = LOOP_WATCH_NULL;
+	int r;
+
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, end_loop), 0);
+	cr_assert_eq(loop_add(&t.loop, &watch, from, EPOLLIN, heard), 0);
+	loop_timer_set(&timer, 5ull * 1000 * 1000 * 1000, 0);
+	r = loop_run(&t.loop);
+	loop_remove(&t.loop, &watch);
+	loop_timer_deinit(&t.loop, &timer);
+	return r == 1;
+}
+
+static int connect_to_socket(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", t.dir);
+	return connect(s, (struct sockaddr *)&address, sizeof(address)) == 0 ? s : -1;
+}
+
+/* A client subscribes and dies; its own child keeps the connection, and says by @to when it is closed. */
+static void live_and_die(int to)
+{
+	static const char calls[] = HELLO "\0" SUBSCRIBE("front", 8, 4);
+	char bytes[4096];
+	int s = connect_to_socket(), replies = 0;
+	ssize_t n, i;
+
+	if (write(s, calls, sizeof(calls)) != (ssize_t)sizeof(calls))
+		_exit(1);
+	while (replies < 2 && (n = read(s, bytes, sizeof(bytes))) > 0)
+		for (i = 0; i < n; i++)
+			replies += bytes[i] == '\0';
+	if (replies == 2 && fork() == 0 && read(s, bytes, 1) == 0)
+		(void)!write(to, "x", 1);
+	_exit(0);
+}
+
+Test(control, a_dead_process_connection_is_closed_though_a_child_keeps_it)
+{
+	int ends[2];
+	pid_t pid;
+
+	cr_assert_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		live_and_die(ends[1]);
+	cr_assert(run_until_heard(ends[0]));
+	cr_assert_eq(t.sensor->reserved_slices, 12);
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static int turn(struct loop_timer *timer)
+{
+	return 1;
+}
+
+/* Let the daemon do what there is to do. */
+static void run_for_ms(uint64_t ms)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, turn), 0);
+	loop_timer_set(&timer, ms * 1000 * 1000, 0);
+	cr_assert_eq(loop_run(&t.loop), 1);
+	loop_timer_deinit(&t.loop, &timer);
+}
+
+static rlim_t count_fds(void)
+{
+	int lowest = dup(fd);
+
+	close(lowest);
+	return (rlim_t)lowest;
+}
+
+Test(control, without_descriptors_a_newcomer_is_turned_away_and_the_loop_rests)
+{
+	struct rlimit limit;
+	char byte;
+	int s = connect_to_socket();
+	uint64_t cpu_ns;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = count_fds() + 1; /* one for the timer of run_for_ms() */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	run_for_ms(200);
+	cr_assert_lt(clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns, 100 * NSEC_PER_MSEC);
+	cr_assert_eq(recv(s, &byte, 1, MSG_DONTWAIT), 0);
+}
+
+/* ---- a peer that does not read ---- */
+
+#define LIST_SENSORS "{\"method\":\"io.lidard.ListSensors\"}"
+
+/* Calls until the socket takes no more. Return: how many. */
+static unsigned int call_without_reading(void)
+{
+	unsigned int calls = 0, before;
+
+	do {
+		before = calls;
+		while (send(fd, LIST_SENSORS, sizeof(LIST_SENSORS), MSG_DONTWAIT) > 0)
+			calls++;
+		run_for_ms(20);
+	} while (calls != before);
+	return calls;
+}
+
+Test(control, a_peer_that_does_not_read_is_not_read_from_and_loses_nothing)
+{
+	static char replies[65536];
+	unsigned int calls = call_without_reading(), answers = 0, idle = 0;
+	ssize_t n, i;
+
+	cr_assert_gt(v->out_bytes, 0);
+	cr_assert_lt(v->out_bytes, 4096, "more than one answer waits");
+	while (idle < 3) {
+		run_for_ms(5);
+		n = recv(fd, replies, sizeof(replies), MSG_DONTWAIT);
+		for (i = 0; i < n; i++)
+			answers += replies[i] == '\0';
+		idle = n > 0 ? 0 : idle + 1;
+	}
+	cr_assert_eq(answers, calls);
+}
+
+Test(control, a_peer_that_will_not_read_any_more_is_left)
+{
+	call_without_reading();
+	shutdown(fd, SHUT_RD);
+	run_for_ms(20);
+	cr_assert_lt(send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL), 0);
 }
 
 /* ---- accounts ---- */
@@ -260,6 +428,46 @@ Test(control, a_reader_whose_counters_do_not_add_up_violates)
 	cr_assert_not(account_of(s).holds);
 }
 
+Test(control, counters_that_overflow_to_the_right_sum_violate)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+
+	t.sensor->next_publish_index = 100;
+	page->incarnation = 1;
+	page->next_index = 50;
+	page->taken = UINT64_MAX;
+	page->skipped[LIDARD_SKIP_QUEUE_FULL] = 51;
+	cr_assert_not(account_of(s).holds);
+}
+
+Test(control, a_reader_ahead_of_the_sensor_was_published_nothing)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+
+	t.sensor->next_publish_index = 100;
+	page->incarnation = 1;
+	page->first_index = page->next_index = 101;
+	cr_assert_not(account_of(s).holds);
+	cr_assert_eq(account_of(s).published, 0);
+}
+
+Test(control, a_replay_does_not_wait_for_a_dead_reader)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+	struct source_readers readers;
+
+	page->connected = 1;
+	subscriptions_get_readers(t.sensor, &readers);
+	cr_assert_eq(readers.connected, 1);
+	s->client->state = CLIENT_RECLAIMING;
+	subscriptions_get_readers(t.sensor, &readers);
+	cr_assert_eq(readers.connected, 0);
+	cr_assert_eq(readers.room, UINT32_MAX);
+}
+
 Test(control, a_reader_in_the_middle_of_an_update_is_not_believed)
 {
 	struct lidard_subscriber_page *page, *copy;
@@ -271,4 +479,97 @@ Test(control, a_reader_in_the_middle_of_an_update_is_not_believed)
 	page->guard = 2;
 	cr_assert(subscription_read_page(s, copy));
 	free(copy);
+}
+
+/* ---- clients that die ---- */
+
+/*
+ * A process that connects (SO_PEERCRED names it) and a child it forked, which
+ * inherited the connection. Both wait to be killed.
+ */
+static pid_t fork_client(int *ret_fd, pid_t *ret_heir)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), ready[2];
+	pid_t pid, heir;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/child", t.dir);
+	cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(listen(listener, 1), 0);
+	cr_assert_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		int s = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		if (connect(s, (struct sockaddr *)&address, sizeof(address)) < 0)
+			_exit(1);
+		heir = fork();
+		if (heir == 0 || write(ready[1], &heir, sizeof(heir)) == sizeof(heir))
+			pause();
+		_exit(1);
+	}
+	cr_assert_eq(read(ready[0], ret_heir, sizeof(*ret_heir)), sizeof(*ret_heir));
+	*ret_fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	cr_assert_geq(*ret_fd, 0);
+	close(listener);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+/* Let the loop run until the client list is as long as it should be. */
+static int look_again(struct loop_timer *timer)
+{
+	struct client *c;
+
+	LIST_FOREACH(c, &t.daemon.clients.clients, link)
+		if (c->state == CLIENT_LIVE)
+			return 0;
+	return 1;
+}
+
+Test(control, a_dead_client_that_never_subscribed_needs_nothing_reclaimed)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+	struct varlink *child;
+	int child_fd;
+	pid_t heir, pid = fork_client(&child_fd, &heir);
+
+	cr_assert_eq(control_serve(t.daemon.control, child_fd, &child), 0);
+	cr_assert_eq(varlink_feed(child, HELLO, sizeof(HELLO)), 0);
+	cr_assert_eq(t.daemon.clients.count, 1);
+	kill(pid, SIGKILL);
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, look_again), 0);
+	loop_timer_set(&timer, 1000000, 1000000);
+	cr_assert_eq(loop_run(&t.loop), 1);
+	cr_assert_eq(t.daemon.clients.count, 0);
+	loop_timer_deinit(&t.loop, &timer);
+	waitpid(pid, NULL, 0);
+	kill(heir, SIGKILL);
+}
+
+Test(control, a_dead_client_keeps_its_reservation_until_its_memory_is_free)
+{
+	struct loop_timer timer = LOOP_TIMER_NULL;
+	struct varlink *child;
+	char path[256];
+	int child_fd;
+	pid_t heir, pid = fork_client(&child_fd, &heir);
+
+	cr_assert_eq(control_serve(t.daemon.control, child_fd, &child), 0);
+	cr_assert_eq(varlink_feed(child, HELLO, sizeof(HELLO)), 0);
+	cr_assert_eq(varlink_feed(child, SUBSCRIBE("front", 4, 2), sizeof(SUBSCRIBE("front", 4, 2))), 0);
+	kill(pid, SIGKILL);
+	cr_assert_eq(loop_timer_init(&t.loop, &timer, look_again), 0);
+	loop_timer_set(&timer, 1000000, 1000000);
+	cr_assert_eq(loop_run(&t.loop), 1);
+	cr_assert_eq(t.sensor->reserved_slices, 6);
+	/* what lidard-reclaim does when RouDi has freed it */
+	snprintf(path, sizeof(path), "%s/dead/%s", t.dir, LIST_FIRST(&t.daemon.clients.clients)->name);
+	cr_assert_eq(unlink(path), 0);
+	while (t.sensor->reserved_slices)
+		cr_assert_eq(loop_run(&t.loop), 1);
+	loop_timer_deinit(&t.loop, &timer);
+	waitpid(pid, NULL, 0);
+	kill(heir, SIGKILL);
 }

@@ -85,3 +85,9 @@ Test(pool, a_roudi_whose_pools_are_too_small_is_refused_with_what_to_change)
 	pools[1].chunks = 110;
 	cr_assert_eq(pool_plan_check(&plan, pools, 2, &problem), 0);
 }
+
+Test(pool, a_size_tells_its_payload_and_one_too_small_for_any_tells_none)
+{
+	cr_assert_eq(pool_payload_of_size(pool_roudi_size(65536)), 65536);
+	cr_assert_eq(pool_payload_of_size(128), 0);
+}

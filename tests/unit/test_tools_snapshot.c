@@ -9,7 +9,7 @@
 static const char reply_text[] =
 	"{\"status\": {\"version\": \"1\", \"now_ns\": 5, \"pools\": [],"
 	" \"sensors\": [{\"name\": \"front\", \"state\": \"streaming\", \"produced\": 10,"
-	"  \"published\": 8, \"dropped\": {\"no_loan\": 1, \"overrun\": 0}, \"in_flight\": 1,"
+	"  \"published\": 9, \"dropped\": {\"no_loan\": 1, \"overrun\": 0},"
 	"  \"accounting\": \"ok\"}],"
 	" \"subscribers\": [{\"id\": 3, \"pid\": 2, \"sensor\": \"front\", \"queue\": 4,"
 	"  \"published\": 8, \"received\": 4, \"skipped\": {\"queue_full\": 1}, \"unseen\": 1,"
