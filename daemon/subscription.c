@@ -116,8 +116,7 @@ static bool sum_seen(const struct lidard_subscriber_page *page, uint64_t *ret_se
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
 		if (__builtin_add_overflow(sum, page->skipped[i], &sum))
 			return false;
-	*ret_seen = sum;
-	return true;
+	return !__builtin_add_overflow(sum, page->collecting, ret_seen);
 }
 
 void subscription_get_account(const struct subscription *s,

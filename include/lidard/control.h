@@ -51,6 +51,10 @@ extern "C" {
 #define LIDARD_SENSORS_MAX 32u
 #define LIDARD_CLIENTS_MAX 256u
 #define LIDARD_SUBSCRIPTIONS_MAX 64u
+/** Subscriptions of one sensor, and of all together: what iceoryx carries, with room for
+ *  ports that RouDi has not removed yet. */
+#define LIDARD_SENSOR_SUBSCRIPTIONS_MAX 240u
+#define LIDARD_ALL_SUBSCRIPTIONS_MAX 900u
 /** Longest queue of a subscription, and most slices it may hold. */
 #define LIDARD_QUEUE_MAX 256u
 #define LIDARD_HELD_MAX 255u

@@ -209,7 +209,8 @@ struct lidard_subscribe_opts {
  * Return: 0; -ENOENT no such sensor; -ENOSPC the memory set aside for
  * subscribers of this sensor is used up (raise subscriber_slices= of the sensor
  * in lidard.conf; lidard_client_get_error() has the figures); -EINVAL bad
- * options; -EUSERS too many subscriptions; -ECONNREFUSED iceoryx's RouDi is not
+ * options; -EUSERS too many subscriptions (of the process, the sensor, or in
+ * all: control.h has the limits); -ECONNREFUSED iceoryx's RouDi is not
  * running; -EACCES the user may not use the shared memory: usermod -aG lidar NAME;
  * -EXDEV the process sees another /tmp or /dev/shm than lidard (a container);
  * -ELIBACC the transport could not be loaded; -ESTALE as lidard_subscription_take();
@@ -261,7 +262,7 @@ int lidard_subscription_wait(struct lidard_subscription *subscription, int64_t t
  * -EMFILE as many slices as reserved are lent already: release one;
  * -ENOBUFS slices were lost (LIDARD_POLICY_LOSSLESS, once for each loss);
  * -ENOENT after a restart lidard no longer has this sensor; -ENOSPC after a restart
- * lidard no longer has the memory; -EACCES, -EXDEV after a restart the shared memory is out of
+ * lidard no longer has the memory; -EUSERS, -EACCES, -EXDEV after a restart the shared memory is out of
  * reach (as lidard_subscribe()); -ESTALE iceoryx was restarted and cannot be loaded again in
  * this process (liblidard(3)); -ECHILD.
  */

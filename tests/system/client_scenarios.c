@@ -789,10 +789,36 @@ static int follow(double seconds, int by_fd)
 	return r < 0;
 }
 
+/* Subscribe as often as may be, say why not more often, read until killed. */
+static int be_a_crowd(void)
+{
+	struct lidard_subscription *all[LIDARD_SUBSCRIPTIONS_MAX];
+	struct lidard_subscribe_opts opts = { .size = sizeof(opts), .queue = 2, .held = 1 };
+	struct lidard_client_opts patient = { .size = sizeof(patient), .timeout_ns = 30 * SECOND };
+	struct lidard_slice *slice;
+	unsigned int i, count;
+
+	if (lidard_client_new(&patient, &client) < 0)
+		return 1;
+	for (count = 0; count < LIDARD_SUBSCRIPTIONS_MAX; count++)
+		if (lidard_subscribe(client, "front", &opts, &all[count]) < 0)
+			break;
+	printf("%u subscriptions; %s\n", count, lidard_client_get_error(client));
+	fflush(stdout);
+	for (;;) {
+		for (i = 0; i < count; i++)
+			while (lidard_subscription_take(all[i], &slice) == 1)
+				lidard_slice_release(slice);
+		sleep_ms(20);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "follow") == 0)
 		return follow(atof(argv[2]), argc > 3);
+	if (argc > 1 && strcmp(argv[1], "crowd") == 0)
+		return be_a_crowd();
 	if (argc > 1 && strcmp(argv[1], "is-plain") == 0)
 		return !is_plain();
 	return run_scenarios(argc > 1 ? argv[1] : NULL);

@@ -29,7 +29,7 @@ CONFIG = HERE + '/lidard.conf'
 DEADLINE = 60  # seconds: the machine may be very busy
 
 PROGRAMS = ['daemon/lidard', 'daemon/lidard-reclaim', 'tests/system/test_reader',
-            'libclient/liblidard.so.0', 'libclient/liblidard-iox.so', 'tools/lidarctl']
+            'tests/system/client_scenarios', 'libclient/liblidard.so.0', 'libclient/liblidard-iox.so', 'tools/lidarctl']
 
 
 class Failed(Exception):

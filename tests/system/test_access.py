@@ -9,7 +9,7 @@ process that may use the control socket and yet not the memory.
 import contextlib
 import os
 
-from harness import (BIN, Process, Reader, Reclaimer, Skip, System, case, check, equal,
+from harness import (BIN, SOCKET, Process, Reader, Reclaimer, Skip, System, case, check, equal,
                      is_sanitized, main, run, sensor, wait_for)
 
 # a mount namespace of its own, changed by the script, in which the rest runs
@@ -25,7 +25,7 @@ OTHER_ROUDI = ('exec python3 -c "import os, socket, sys; s = socket.socket(1, 2)
 
 def refused(system, errno, *words, launcher=(), user=None, undo=None):
     """A reader that is refused so."""
-    argv = [f'{BIN}/test_reader', '--socket', '/run/lidard/control', 'front']
+    argv = [f'{BIN}/test_reader', '--socket', SOCKET, 'front']
     reader = Process('reader', argv, launcher=launcher, user=user)
     equal(reader.wait(), 1, f'exit status ({reader.output()} {reader.errors()})')
     error = Reader.events(reader, 'error')[0]
@@ -138,6 +138,21 @@ def largest():
     reader = Reader('front', '--check', '--queue', 256, '--held', 255, '--keep', 255)
     wait_for(lambda: reader.stats()['kept'] == 255, '255 slices to be held')
     reader.finish()
+
+
+@case('more readers than iceoryx serves are refused, and those within the limit all read')
+def crowd():
+    keys = {'subscriber_slices': 4000, 'slice_bytes': '4K', 'sim_beams': 1, 'sim_columns': 128}
+    system = System(sensor('front', **keys))
+    crowds = [Process('crowd', [f'{BIN}/client_scenarios', 'crowd'],
+                      environment={'LIDARD_SOCKET': SOCKET}) for _ in range(4)]
+    limit = 'too many subscriptions of one sensor: 240 is the limit'
+    wait_for(lambda: any(limit in c.output() for c in crowds), 'one to be refused')
+
+    def look():
+        return all(s['received'] > 0 for s in system.status()['subscribers'])
+    wait_for(look, 'all of them to read')
+    equal(len(system.status()['subscribers']), 240, 'subscriptions')
 
 
 @case('a reader keeps reading while its sensor is away, and again when it is back')

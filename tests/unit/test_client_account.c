@@ -279,5 +279,5 @@ Test(client_account, a_frame_of_the_incarnation_before_only_counts_in_total)
 	cr_assert_eq(page.taken, 0);
 	cr_assert_eq(page.total_taken, 1);
 	cr_assert_eq(page.total_skipped[LIDARD_SKIP_POLICY], 1);
-	cr_assert_eq(page.held, 1);
+	cr_assert_eq(page.held, 2);
 }
