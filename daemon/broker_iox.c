@@ -8,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/broker_id.h"
 #include "common/cleanup.h"
 #include <iceoryx_binding_c/api.h>
 
-#define ROUDI_SOCKET "/tmp/roudi"
 #define RUNTIME_NAME_MAX 100
 #define ANSWER_TIMEOUT_S 5
 
@@ -53,7 +52,7 @@ void _ZN3iox12errorHandlerENS_5ErrorERKSt8functionIFvvEENS_10ErrorLevelE(uint32_
 
 int broker_probe(struct problem *problem)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = ROUDI_SOCKET };
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BROKER_SOCKET };
 	CLEANUP(cleanup_fd) int fd = -1;
 
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -63,11 +62,11 @@ int broker_probe(struct problem *problem)
 		return 0;
 	if (errno == EACCES || errno == EPERM)
 		return problem_set(problem, -EACCES,
-				   "no permission to talk to RouDi at " ROUDI_SOCKET
+				   "no permission to talk to RouDi at " BROKER_SOCKET
 				   ": this user (uid %u) must be in RouDi's group",
 				   (unsigned int)getuid());
 	return problem_set(problem, -ECONNREFUSED,
-			   "RouDi is not running (nobody listens at " ROUDI_SOCKET
+			   "RouDi is not running (nobody listens at " BROKER_SOCKET
 			   "): start lidard-roudi.service, or iox-roudi -m off -c FILE with what "
 			   "lidard --print-roudi-config prints");
 }
@@ -85,21 +84,6 @@ int broker_probe_registration(unsigned int timeout_s, struct problem *problem)
 	alarm(timeout_s);
 	iox_runtime_init(name);
 	/* exit() takes leave of RouDi, which may hang by then: the alarm goes on */
-	return 0;
-}
-
-/*
- * The life of RouDi: it makes its socket anew at each start.  Not its segments:
- * the change time of those moves on whenever somebody maps and writes them.
- */
-static int read_id(char id[BROKER_ID_MAX])
-{
-	struct stat st;
-
-	if (stat(ROUDI_SOCKET, &st) < 0)
-		return -errno;
-	snprintf(id, BROKER_ID_MAX, "%lx-%lx-%lx", (unsigned long)st.st_ino,
-		 (unsigned long)st.st_ctim.tv_sec, (unsigned long)st.st_ctim.tv_nsec);
 	return 0;
 }
 
@@ -154,7 +138,7 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 	if (r < 0)
 		return r;
 	/* before we register: should RouDi be replaced meanwhile, broker_check() sees it */
-	r = read_id(b->id);
+	r = broker_id_read(b->id);
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
 	broker_expect_answer();
 	iox_runtime_init(runtime_name);
@@ -162,7 +146,7 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 		subscribe_introspection(b);
 	broker_have_answer();
 	if (r < 0)
-		return problem_set(problem, r, "cannot look at " ROUDI_SOCKET ": %s",
+		return problem_set(problem, r, "cannot look at " BROKER_SOCKET " and " BROKER_MEMORY ": %s",
 				   strerror(-r));
 	*ret_broker = STEAL(b);
 	return 0;
@@ -187,7 +171,7 @@ int broker_check(const struct broker *b)
 {
 	char id[BROKER_ID_MAX];
 
-	if (broker_probe(NULL) < 0 || read_id(id) < 0)
+	if (broker_probe(NULL) < 0 || broker_id_read(id) < 0)
 		return -ECONNREFUSED;
 	return strcmp(id, b->id) == 0 ? 0 : -ESTALE;
 }

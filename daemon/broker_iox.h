@@ -5,8 +5,7 @@
  * iceoryx's runtime is a process-wide singleton that aborts the process when
  * RouDi is missing, waits a minute when it hangs, and cannot be started twice.
  * So RouDi is looked at from outside before anything is asked of it: its
- * socket says whether it is there, the inode and birth of that socket which
- * life of it this is, and a short-lived child (lidard --probe-roudi) whether
+ * socket says whether it is there, common/broker_id.h which life of it this is, and a short-lived child (lidard --probe-roudi) whether
  * it still answers.  When RouDi dies or hangs, lidard ends and is started
  * again together with it; subscribers resume by themselves.
  *
@@ -21,7 +20,6 @@
 
 #include "daemon/problem.h"
 
-#define BROKER_ID_MAX 48
 #define BROKER_POOLS_MAX 32
 
 /** One mempool of the payload segment, as RouDi reports it. */
@@ -67,7 +65,7 @@ int broker_open(const char *runtime_name, struct broker **ret_broker, struct pro
 /** NULL is allowed. Return: NULL. */
 struct broker *broker_free(struct broker *b);
 
-/** Identifies this life of RouDi. */
+/** Identifies this life of RouDi (common/broker_id.h). */
 const char *broker_get_id(const struct broker *b);
 
 /**
@@ -80,7 +78,11 @@ const char *broker_get_id(const struct broker *b);
 void broker_expect_answer(void);
 void broker_have_answer(void);
 
-/** broker_check() - is it still the RouDi we registered with? Return: 0; -ECONNREFUSED; -ESTALE it was restarted. */
+/** broker_check() - is it still the RouDi we registered with?
+ *
+ * Return: 0; -ECONNREFUSED it is gone, or its memory has no name any more, so that nobody new can
+ * come; -ESTALE it was restarted.
+ */
 int broker_check(const struct broker *b);
 
 /**

@@ -207,7 +207,7 @@ static struct client *find_client(struct client_registry *r, const struct client
 
 	LIST_FOREACH(c, &r->clients, link)
 		if (c->state == CLIENT_LIVE && c->pid == like->pid && c->uid == like->uid &&
-		    strcmp(c->name, runtime_name) == 0)
+		    c->start_time == like->start_time && strcmp(c->name, runtime_name) == 0)
 			return c;
 	return NULL;
 }
@@ -261,6 +261,16 @@ static int client_new(struct client_registry *r, const struct client *like, int 
 	return 0;
 }
 
+/* It goes into logs and into JSON, which has to be UTF-8. */
+static void copy_printable(char *to, size_t size, const char *from)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && from[i]; i++)
+		to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+	to[i] = '\0';
+}
+
 int client_get(struct client_registry *r, int socket_fd, const char *program,
 	       const char *runtime_name, struct client **ret_client)
 {
@@ -270,7 +280,7 @@ int client_get(struct client_registry *r, int socket_fd, const char *program,
 
 	if (pidfd < 0)
 		return pidfd;
-	snprintf(like.program, sizeof(like.program), "%s", program);
+	copy_printable(like.program, sizeof(like.program), program);
 	c = find_client(r, &like, runtime_name);
 	if (!c) {
 		make_name(&like);
@@ -279,7 +289,7 @@ int client_get(struct client_registry *r, int socket_fd, const char *program,
 			return error;
 		steal_fd(&pidfd);
 	}
-	snprintf(c->program, sizeof(c->program), "%s", program);
+	memcpy(c->program, like.program, sizeof(c->program));
 	*ret_client = c;
 	return 0;
 }

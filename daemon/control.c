@@ -91,6 +91,14 @@ static void reply_client_error(struct varlink *v, int error)
 					"lidard cannot keep account of this client");
 }
 
+static void add_access(json_object *o, const struct memory_access *a)
+{
+	json_object_object_add(o, "reader_group", json_object_new_string(a->reader_group));
+	json_object_object_add(o, "reader_gid", varlink_uint(a->reader_gid));
+	json_object_object_add(o, "writer_group", json_object_new_string(a->writer_group));
+	json_object_object_add(o, "writer_gid", varlink_uint(a->writer_gid));
+}
+
 static void call_hello(struct varlink *v, json_object *parameters)
 {
 	struct connection *c = connection_of(v);
@@ -123,6 +131,7 @@ static void call_hello(struct varlink *v, json_object *parameters)
 	json_object_object_add(
 		o, "broker", json_object_new_string(c->control->daemon->broker_id));
 	json_object_object_add(o, "runtime_name", json_object_new_string(c->client->name));
+	add_access(o, &c->control->daemon->access);
 	varlink_reply(v, o, -1);
 }
 
@@ -181,7 +190,7 @@ static void reply_subscribed(struct varlink *v, const struct subscription *s, in
 	varlink_reply(v, o, page_fd);
 }
 
-static unsigned int count_subscriptions(const struct client *client)
+static unsigned int count_of_client(const struct client *client)
 {
 	const struct subscription *s;
 	unsigned int count = 0;
@@ -189,6 +198,61 @@ static unsigned int count_subscriptions(const struct client *client)
 	LIST_FOREACH(s, &client->subscriptions, of_client)
 		count++;
 	return count;
+}
+
+static unsigned int count_of_sensor(const struct sensor *sensor)
+{
+	const struct subscription *s;
+	unsigned int count = 0;
+
+	LIST_FOREACH(s, &sensor->subscriptions, of_sensor)
+		count++;
+	return count;
+}
+
+static unsigned int count_all(const struct daemon *daemon)
+{
+	const struct sensor *sensor;
+	unsigned int count = 0;
+
+	LIST_FOREACH(sensor, &daemon->sensors, link)
+		count += count_of_sensor(sensor);
+	return count;
+}
+
+/*
+ * One subscriber too many of a sensor would seem connected and get nothing; one
+ * too many of RouDi would lose its transport.  Return: was it refused?
+ */
+static bool reply_limit(struct varlink *v, const struct connection *c, const struct sensor *sensor)
+{
+	const struct {
+		const char *what;
+		unsigned int count;
+		unsigned int limit;
+	} limits[] = {
+		{ "subscriptions of one process", count_of_client(c->client),
+		  LIDARD_SUBSCRIPTIONS_MAX },
+		{ "subscriptions of one sensor", count_of_sensor(sensor),
+		  LIDARD_SENSOR_SUBSCRIPTIONS_MAX },
+		{ "subscriptions", count_all(c->control->daemon), LIDARD_ALL_SUBSCRIPTIONS_MAX },
+	};
+	json_object *o;
+	char text[80];
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (limits[i].count < limits[i].limit)
+			continue;
+		o = json_object_new_object();
+		json_object_object_add(o, "what", json_object_new_string(limits[i].what));
+		json_object_object_add(o, "limit", varlink_uint(limits[i].limit));
+		snprintf(text, sizeof(text), "too many %s: %u is the limit", limits[i].what,
+			 limits[i].limit);
+		varlink_error(v, LIDARD_ERROR_LIMIT, o, text);
+		return true;
+	}
+	return false;
 }
 
 static void call_subscribe(struct varlink *v, json_object *parameters)
@@ -199,7 +263,6 @@ static void call_subscribe(struct varlink *v, json_object *parameters)
 	struct sensor *sensor;
 	uint64_t queue, held, policy;
 	const char *name;
-	json_object *o;
 	int r;
 
 	if (!c->client || c->client->state != CLIENT_LIVE)
@@ -217,13 +280,8 @@ static void call_subscribe(struct varlink *v, json_object *parameters)
 	sensor = daemon_find_sensor(c->control->daemon, name);
 	if (!sensor)
 		return reply_no_sensor(v, name);
-	if (count_subscriptions(c->client) >= LIDARD_SUBSCRIPTIONS_MAX) {
-		o = json_object_new_object();
-		json_object_object_add(o, "what", json_object_new_string("subscriptions"));
-		json_object_object_add(o, "limit", varlink_uint(LIDARD_SUBSCRIPTIONS_MAX));
-		return varlink_error(v, LIDARD_ERROR_LIMIT, o,
-				     "too many subscriptions of one process");
-	}
+	if (reply_limit(v, c, sensor))
+		return;
 	queue = queue ? queue : sensor->config.queue;
 	held = held ? held : sensor->config.held;
 	r = subscription_new(sensor, c->client, v->id, (uint32_t)queue, (uint32_t)held,

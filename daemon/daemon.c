@@ -382,6 +382,8 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 	if (r == 0)
 		d->broker_id = broker_get_id(d->broker);
 	if (r == 0)
+		r = memory_access_init(&d->access, d->config, problem);
+	if (r == 0)
 		r = client_registry_init(&d->clients, d->loop, d->config->state_dir,
 					 d->config->reclaim_helper, problem);
 	if (r == 0)

@@ -20,6 +20,7 @@
 #include "daemon/client.h"
 #include "daemon/config.h"
 #include "daemon/loop.h"
+#include "daemon/memory_access.h"
 #include "daemon/pool.h"
 #include "daemon/sensor.h"
 
@@ -45,6 +46,7 @@ struct daemon {
 	struct broker *broker;
 	/** Which life of RouDi: clients compare it with the one they know. */
 	const char *broker_id;
+	struct memory_access access;
 	struct client_registry clients;
 	struct sensor_list sensors;
 	struct control *control;

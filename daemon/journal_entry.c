@@ -26,10 +26,10 @@ bool journal_entry_is_name(const char *name)
 	       strspn(name + prefix, "0123456789abcdef-") == length - prefix;
 }
 
-/* One read of a small file. Return: its length or -errno. */
+/* One read of a small file, never of what would make us wait. Return: its length or -errno. */
 static ssize_t read_small(int dir_fd, const char *name, char *text, size_t size)
 {
-	CLEANUP(cleanup_fd) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(cleanup_fd) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
 
 	if (fd < 0)

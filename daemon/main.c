@@ -84,8 +84,7 @@ static int load_plan(const char *path, struct config **config, struct pool_plan 
 {
 	struct problem problem;
 
-	if (config_load(path, config, &problem) < 0 ||
-	    pool_plan_make(*config, plan, &problem) < 0) {
+	if (daemon_load_config(path, config, plan, &problem) < 0) {
 		complain(&problem);
 		return EXIT_CONFIG;
 	}

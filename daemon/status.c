@@ -154,6 +154,7 @@ static void add_page(json_object *o, const struct subscription *s)
 	add_uint(o, "received", account.received);
 	json_object_object_add(o, "skipped", get_skipped(account.skipped));
 	add_uint(o, "unseen", account.unseen);
+	add_uint(o, "collecting", account.collecting);
 	add_uint(o, "waiting", account.waiting);
 	add_uint(o, "held", page.held);
 	add_uint(o, "lost_upstream", page.total_lost_upstream);

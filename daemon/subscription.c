@@ -108,14 +108,15 @@ bool subscription_read_page(const struct subscription *s, struct lidard_subscrib
 /* Slices the reader says it saw. Return: false if that is more than there can be. */
 static bool sum_seen(const struct lidard_subscriber_page *page, uint64_t *ret_seen)
 {
-	uint64_t sum = page->taken;
+	uint64_t sum;
 	unsigned int i;
 
+	if (__builtin_add_overflow(page->taken, page->collecting, &sum))
+		return false;
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
 		if (__builtin_add_overflow(sum, page->skipped[i], &sum))
 			return false;
-	*ret_seen = sum;
-	return true;
+	return !__builtin_add_overflow(sum, page->collecting, ret_seen);
 }
 
 void subscription_get_account(const struct subscription *s,
@@ -134,6 +135,7 @@ void subscription_get_account(const struct subscription *s,
 	if (page->first_index < s->sensor->next_publish_index)
 		a.published = s->sensor->next_publish_index - page->first_index;
 	a.received = page->taken;
+	a.collecting = page->collecting;
 	memcpy(a.skipped, page->skipped, sizeof(a.skipped));
 	a.holds = a.published > 0 && sum_seen(page, &seen) &&
 		  page->next_index - page->first_index == seen && seen <= a.published;

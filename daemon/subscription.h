@@ -46,6 +46,8 @@ struct subscription_account {
 	uint64_t received;
 	uint64_t skipped[LIDARD_SKIP_COUNT];
 	uint64_t unseen;
+	/** Of a frame that is not whole yet. */
+	uint64_t collecting;
 	uint64_t waiting;
 	bool holds;
 };

@@ -92,6 +92,8 @@ static void begin_incarnation(struct account *a, const struct lidard_slice_heade
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
 		set(&p->skipped[i], 0);
 	set(&p->lost_upstream, 0);
+	/* what is still collecting belongs to the totals alone */
+	set(&p->collecting, 0);
 	a->next_seq = h->seq;
 }
 
@@ -125,16 +127,22 @@ static void add_stage(struct lidard_subscriber_page *p, enum lidard_stage stage,
 		histogram_add(&p->stages[stage], to_ns > from_ns ? to_ns - from_ns : 0);
 }
 
-void account_take(struct account *a, const struct lidard_slice_header *h, uint64_t now_ns)
+static void advance(struct account *a)
+{
+	add(&a->page->next_index, 1);
+	add(&a->page->held, 1);
+	a->next_seq++;
+}
+
+/* The slice goes to the application; of an incarnation that is over only the totals are left. */
+static void count_taken(struct account *a, const struct lidard_slice_header *h, uint64_t now_ns)
 {
 	struct lidard_subscriber_page *p = a->page;
 	bool first_valid = h->flags & LIDARD_SLICE_FIRST_BYTE_VALID;
 	uint64_t first_ns = first_valid ? h->first_byte_ns : 0;
 
-	begin(p);
-	add(&p->next_index, 1);
-	add(&p->taken, 1);
-	add(&p->held, 1);
+	if (h->incarnation == p->incarnation)
+		add(&p->taken, 1);
 	add(&p->total_taken, 1);
 	add(&p->total_bytes, h->payload_bytes);
 	set(&p->last_take_ns, now_ns);
@@ -143,9 +151,50 @@ void account_take(struct account *a, const struct lidard_slice_header *h, uint64
 	add_stage(p, LIDARD_STAGE_PUBLISH, h->ready_ns, h->published_ns);
 	add_stage(p, LIDARD_STAGE_TAKE, h->published_ns, now_ns);
 	add_stage(p, LIDARD_STAGE_TOTAL, first_ns, now_ns);
-	end(p);
-	a->next_seq++;
 	a->lag_ns = first_ns && now_ns > first_ns ? now_ns - first_ns : 0;
+}
+
+void account_take(struct account *a, const struct lidard_slice_header *h, uint64_t now_ns)
+{
+	begin(a->page);
+	advance(a);
+	count_taken(a, h, now_ns);
+	end(a->page);
+}
+
+void account_collect(struct account *a)
+{
+	begin(a->page);
+	advance(a);
+	add(&a->page->collecting, 1);
+	end(a->page);
+}
+
+static void leave_collecting(struct lidard_subscriber_page *p, const struct lidard_slice_header *h)
+{
+	if (h->incarnation == p->incarnation)
+		set(&p->collecting, p->collecting - 1);
+}
+
+void account_hand_out(struct account *a, const struct lidard_slice_header *h, uint64_t taken_ns)
+{
+	begin(a->page);
+	leave_collecting(a->page, h);
+	count_taken(a, h, taken_ns);
+	end(a->page);
+}
+
+void account_give_up(struct account *a, const struct lidard_slice_header *h)
+{
+	struct lidard_subscriber_page *p = a->page;
+
+	begin(p);
+	leave_collecting(p, h);
+	set(&p->held, p->held - 1);
+	if (h->incarnation == p->incarnation)
+		add(&p->skipped[LIDARD_SKIP_POLICY], 1);
+	add(&p->total_skipped[LIDARD_SKIP_POLICY], 1);
+	end(p);
 }
 
 void account_pass(struct account *a, enum lidard_skip_cause cause)

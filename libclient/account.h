@@ -8,7 +8,7 @@
  * lidard_subscriber_page); nothing is kept twice.
  *
  * One writer, the subscription's thread.  Every function below leaves the page
- * with next_index - first_index = taken + sum(skipped).
+ * with next_index - first_index = taken + sum(skipped) + collecting.
  */
 #ifndef LIBCLIENT_ACCOUNT_H
 #define LIBCLIENT_ACCOUNT_H
@@ -34,13 +34,23 @@ bool account_header_is_valid(const struct account *a, const struct lidard_slice_
 /**
  * account_see() - a valid header came: count the gap before it
  *
- * Hot path. Must be followed by account_take() or account_pass() for the same header.
+ * Hot path. Must be followed by account_take(), account_collect() or account_pass() for the same
+ * header.
  * Return: how many slices are missing before it, for whatever cause.
  */
 uint64_t account_see(struct account *a, const struct lidard_slice_header *h);
 
 /** account_take() - the slice goes to the application. Hot path. */
 void account_take(struct account *a, const struct lidard_slice_header *h, uint64_t now_ns);
+
+/** account_collect() - the slice became part of a frame that is being collected. Hot path. */
+void account_collect(struct account *a);
+
+/** account_hand_out() - its frame goes to the application. Hot path. */
+void account_hand_out(struct account *a, const struct lidard_slice_header *h, uint64_t taken_ns);
+
+/** account_give_up() - its frame never will: the slice is passed over by policy. Hot path. */
+void account_give_up(struct account *a, const struct lidard_slice_header *h);
 
 /** account_pass() - the slice was published and is passed over. Hot path. */
 void account_pass(struct account *a, enum lidard_skip_cause cause);

@@ -14,14 +14,15 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "libclient/export.h"
+#include "libclient/opts.h"
 #include "libclient/subscription.h"
 #include "lidard/control.h"
 
 #define DEFAULT_TIMEOUT_NS NSEC_PER_SEC
-/* While the application waits for slices, lidard may take this long to answer. */
-#define RESUME_TIMEOUT_NS (200 * NSEC_PER_MSEC)
 /* Longest name of a broker's life. */
 #define BROKER_MAX 256u
+/* Longest name of a group. */
+#define GROUP_MAX 64u
 
 static const struct {
 	const char *name;
@@ -105,9 +106,7 @@ static int hello(struct lidard_client *c, const char *runtime_name, uint64_t dea
 	json_object_put(p);
 	if (r < 0)
 		return r;
-	if (varlink_get_u64(reply.parameters, "version", UINT32_MAX, &version) < 0 ||
-	    !varlink_get_string(reply.parameters, "broker") ||
-	    !varlink_get_string(reply.parameters, "runtime_name")) {
+	if (varlink_get_u64(reply.parameters, "version", UINT32_MAX, &version) < 0) {
 		varlink_reply_deinit(&reply);
 		return fail_transfer(c, -EPROTO, LIDARD_METHOD_HELLO);
 	}
@@ -121,32 +120,54 @@ static int hello(struct lidard_client *c, const char *runtime_name, uint64_t dea
 	return 0;
 }
 
-/* Both names come from outside: into a file name, and to be compared. */
-static bool names_are_sane(const char *broker, const char *runtime_name)
+/* Names come from outside: into a file name, into a text, and to be compared. */
+static bool start_is_sane(const struct transport_start *s)
 {
-	return strlen(broker) < BROKER_MAX && strlen(runtime_name) < TRANSPORT_NAME_MAX &&
-	       runtime_name[0] && runtime_name[0] != '.' && !strchr(runtime_name, '/');
+	const char *name = s->runtime_name;
+
+	return strlen(s->broker) < BROKER_MAX && strlen(name) < TRANSPORT_NAME_MAX && name[0] &&
+	       name[0] != '.' && !strchr(name, '/') && strlen(s->reader_group) < GROUP_MAX &&
+	       strlen(s->writer_group) < GROUP_MAX;
+}
+
+/* Strings point into the reply. */
+static int read_start(struct json_object *p, struct transport_start *ret_start)
+{
+	struct transport_start s = {
+		.broker = varlink_get_string(p, "broker"),
+		.runtime_name = varlink_get_string(p, "runtime_name"),
+		.reader_group = varlink_get_string(p, "reader_group"),
+		.writer_group = varlink_get_string(p, "writer_group"),
+	};
+	uint64_t reader_gid, writer_gid;
+
+	if (!s.broker || !s.runtime_name || !s.reader_group || !s.writer_group ||
+	    varlink_get_u64(p, "reader_gid", UINT32_MAX, &reader_gid) < 0 ||
+	    varlink_get_u64(p, "writer_gid", UINT32_MAX, &writer_gid) < 0 || !start_is_sane(&s))
+		return -EPROTO;
+	s.reader_gid = (uint32_t)reader_gid;
+	s.writer_gid = (uint32_t)writer_gid;
+	*ret_start = s;
+	return 0;
 }
 
 /* Lock of the lives held: two clients of one process must not get two names. */
 static int agree_on_life(struct lidard_client *c, const char *current_name, uint64_t deadline_ns,
 			 struct transport_life **ret_life)
 {
-	const char *broker, *runtime_name;
+	struct transport_start start;
 	struct varlink_reply reply;
 	int r;
 
 	r = hello(c, current_name, deadline_ns, &reply);
 	if (r < 0)
 		return r;
-	broker = varlink_get_string(reply.parameters, "broker");
-	runtime_name = varlink_get_string(reply.parameters, "runtime_name");
-	if (!names_are_sane(broker, runtime_name))
+	if (read_start(reply.parameters, &start) < 0)
 		r = fail_transfer(c, -EPROTO, LIDARD_METHOD_HELLO);
-	else if (transport_life_name_is_taken(broker, runtime_name))
+	else if (transport_life_name_is_taken(start.broker, start.runtime_name))
 		r = -EEXIST;
 	else
-		r = transport_life_ref(broker, runtime_name, ret_life);
+		r = transport_life_ref(&start, ret_life);
 	varlink_reply_deinit(&reply);
 	return r;
 }
@@ -218,9 +239,9 @@ static void resume_subscriptions(struct lidard_client *c)
 
 	/* the same lidard still sets memory aside for what we had before */
 	for (s = c->subscriptions; s && c->same_server && client_is_connected(c); s = s->next)
-		subscription_forget(s, clock_now_ns() + RESUME_TIMEOUT_NS);
+		subscription_forget(s, clock_now_ns() + CLIENT_RESUME_NS);
 	for (s = c->subscriptions; s && client_is_connected(c); s = s->next)
-		subscription_resume(s, clock_now_ns() + RESUME_TIMEOUT_NS);
+		subscription_resume(s, clock_now_ns() + CLIENT_RESUME_NS);
 }
 
 static int reconnect(struct lidard_client *c, uint64_t timeout_ns)
@@ -243,7 +264,7 @@ bool client_check(struct lidard_client *c)
 void client_service(struct lidard_client *c, uint64_t now_ns)
 {
 	if (!client_check(c) && now_ns >= c->retry_ns)
-		reconnect(c, RESUME_TIMEOUT_NS);
+		reconnect(c, CLIENT_RESUME_NS);
 }
 
 void client_abandon_life(struct lidard_client *c)
@@ -278,8 +299,7 @@ static int read_opts(const struct lidard_client_opts *opts, struct lidard_client
 	struct lidard_client_opts o = { .size = sizeof(o) };
 
 	if (opts) {
-		/* the first version of the struct is the smallest there is */
-		if (opts->size < sizeof(o) || opts->timeout_ns < 0)
+		if (opts_check(opts, opts->size, sizeof(o)) < 0 || opts->timeout_ns < 0)
 			return -EINVAL;
 		o = *opts;
 	}

@@ -24,6 +24,8 @@ struct json_object;
 
 /** Time between two attempts to reach lidard. */
 #define CLIENT_RETRY_NS (100 * NSEC_PER_MSEC)
+/** While the application waits for slices, or takes leave, lidard may take this long to answer. */
+#define CLIENT_RESUME_NS (200 * NSEC_PER_MSEC)
 
 struct lidard_client {
 	/* fork_guard.h */

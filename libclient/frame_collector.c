@@ -21,6 +21,8 @@ struct lidard_frame {
 	uint64_t incarnation;
 	uint64_t point_count;
 	bool complete;
+	/* to the application */
+	bool lent;
 	struct lidard_slice **slices;
 	/* while free */
 	struct lidard_frame *next;
@@ -94,6 +96,29 @@ static struct lidard_frame *finish(struct frame_collector *c)
 	return f;
 }
 
+static void free_frame(struct lidard_frame *f)
+{
+	f->count = 0;
+	f->next = f->collector->free_frames;
+	f->collector->free_frames = f;
+}
+
+static void give_up_slice(struct lidard_subscription *s, struct lidard_slice *slice)
+{
+	account_give_up(&s->account, slice->header);
+	subscription_give_back(s, slice);
+}
+
+/* The application never sees it: no slice of it was taken. */
+static void give_up(struct lidard_frame *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < f->count; i++)
+		give_up_slice(f->collector->subscription, f->slices[i]);
+	free_frame(f);
+}
+
 /* More slices than may be held: give them back, and the rest as it comes. */
 static int drop_building(struct frame_collector *c)
 {
@@ -103,7 +128,7 @@ static int drop_building(struct frame_collector *c)
 	c->dropping_id = f->id;
 	c->dropping_incarnation = f->incarnation;
 	c->building = NULL;
-	lidard_frame_release(f);
+	give_up(f);
 	return -EMSGSIZE;
 }
 
@@ -127,11 +152,11 @@ static int collect(struct frame_collector *c, struct lidard_frame **ret_frame)
 		if (c->building && c->building->count == c->capacity &&
 		    c->building->count == s->lent)
 			return drop_building(c);
-		r = subscription_take(s, false, &slice);
+		r = subscription_take(s, SUBSCRIPTION_COLLECT, &slice);
 		if (r <= 0)
 			return r;
 		if (is_dropped(c, slice->header)) {
-			lidard_slice_release(slice);
+			give_up_slice(s, slice);
 			continue;
 		}
 		if (c->building && (!belongs(c->building, slice->header) ||
@@ -162,6 +187,16 @@ static bool is_due(const struct frame_collector *c)
 	return f && (f->slices[f->count - 1]->header->flags & ENDS_FRAME);
 }
 
+static void lend(struct lidard_frame *f)
+{
+	struct account *account = &f->collector->subscription->account;
+	uint32_t i;
+
+	for (i = 0; i < f->count; i++)
+		account_hand_out(account, f->slices[i]->header, f->slices[i]->taken_ns);
+	f->lent = true;
+}
+
 LIDARD_EXPORT int lidard_subscription_take_frame(struct lidard_subscription *subscription,
 						 struct lidard_frame **ret_frame)
 {
@@ -180,12 +215,13 @@ LIDARD_EXPORT int lidard_subscription_take_frame(struct lidard_subscription *sub
 		}
 		if (r != 1)
 			break;
-		/* latest only: an older frame is given back unseen, its slices count as taken */
-		lidard_frame_release(frame);
+		if (frame)
+			give_up(frame);
 		frame = newer;
 	} while (subscription->reservation.policy == LIDARD_POLICY_LATEST);
 	if (!frame)
 		return r;
+	lend(frame);
 	*ret_frame = frame;
 	return 1;
 }
@@ -222,11 +258,11 @@ LIDARD_EXPORT void lidard_frame_release(struct lidard_frame *frame)
 {
 	uint32_t i;
 
-	if (!frame || fork_guard_is_foreign(frame->generation))
+	/* not lent: released before */
+	if (!frame || fork_guard_is_foreign(frame->generation) || !frame->lent)
 		return;
 	for (i = 0; i < frame->count; i++)
 		lidard_slice_release(frame->slices[i]);
-	frame->count = 0;
-	frame->next = frame->collector->free_frames;
-	frame->collector->free_frames = frame;
+	frame->lent = false;
+	free_frame(frame);
 }

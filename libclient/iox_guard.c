@@ -36,12 +36,17 @@ bool iox_guard_is_dead(void)
 	return __atomic_load_n(&guard_dead, __ATOMIC_ACQUIRE);
 }
 
+void iox_guard_give_up(void)
+{
+	/* pairs with the load in iox_guard_is_dead() */
+	__atomic_store_n(&guard_dead, 1, __ATOMIC_RELEASE);
+}
+
 static _Noreturn void die(void)
 {
 	jmp_buf *env = guard_env;
 
-	/* pairs with the load in iox_guard_is_dead() */
-	__atomic_store_n(&guard_dead, 1, __ATOMIC_RELEASE);
+	iox_guard_give_up();
 	guard_env = NULL;
 	if (env)
 		longjmp(*env, 1);

@@ -37,6 +37,9 @@ void iox_guard_leave(void);
 /** Did iceoryx die in this object? */
 bool iox_guard_is_dead(void);
 
+/** iox_guard_give_up() - a call into iceoryx does not come back: treat it as dead. */
+void iox_guard_give_up(void);
+
 /** Is this object in a namespace of its own, rather than part of the host's? */
 bool iox_guard_is_isolated(void);
 

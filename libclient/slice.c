@@ -114,7 +114,8 @@ LIDARD_EXPORT void lidard_slice_release(struct lidard_slice *slice)
 		free(slice);
 		return;
 	}
-	if (fork_guard_is_foreign(slice->generation))
+	/* no payload: released before */
+	if (fork_guard_is_foreign(slice->generation) || !slice->payload)
 		return;
 	account_release(&s->account, clock_now_ns() - slice->taken_ns);
 	subscription_give_back(s, slice);

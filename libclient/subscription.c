@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/histogram.h"
 #include "libclient/export.h"
+#include "libclient/opts.h"
 
 #define DEFAULT_SPIN_NS (50 * NSEC_PER_USEC)
 /* How often to look while the transport is not connected yet, and when all is well. */
@@ -16,6 +17,8 @@
 #define IDLE_PERIOD_NS NSEC_PER_SEC
 /* How often to ask lidard again after it has said no. */
 #define REFUSED_RETRY_NS NSEC_PER_SEC
+/* A restart of RouDi and lidard takes less. */
+#define RESTART_NS (10 * NSEC_PER_SEC)
 
 /* ---- Subscribing, also again after a restart -------------------------------- */
 
@@ -67,11 +70,17 @@ static int subscribe(struct lidard_subscription *s, uint64_t deadline_ns)
 	return 0;
 }
 
-/* Will it be better by itself in a moment? */
-static bool is_transient(int error)
+/* Will it be better by itself in a moment? While RouDi is restarted its memory seems another's. */
+static bool is_transient(struct lidard_subscription *s, int error, uint64_t now_ns)
 {
-	return error == -ENOTCONN || error == -ETIMEDOUT || error == -ECONNREFUSED ||
-	       error == -ENOTRECOVERABLE || error == -EPROTO;
+	if (error != -EXDEV) {
+		s->strange_since_ns = 0;
+		return error == -ENOTCONN || error == -ETIMEDOUT || error == -ECONNREFUSED ||
+		       error == -ENOTRECOVERABLE || error == -EPROTO;
+	}
+	if (s->strange_since_ns == 0)
+		s->strange_since_ns = now_ns;
+	return now_ns - s->strange_since_ns < RESTART_NS;
 }
 
 void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
@@ -81,13 +90,15 @@ void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
 
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns)
 {
+	uint64_t now_ns;
 	int r;
 
 	r = subscribe(s, deadline_ns);
 	if (r == -ENOTRECOVERABLE)
 		client_abandon_life(s->client);
-	s->error = r < 0 && !is_transient(r) ? r : 0;
-	s->retry_ns = clock_now_ns() + (s->error ? REFUSED_RETRY_NS : CLIENT_RETRY_NS);
+	now_ns = clock_now_ns();
+	s->error = r < 0 && !is_transient(s, r, now_ns) ? r : 0;
+	s->retry_ns = now_ns + (s->error ? REFUSED_RETRY_NS : CLIENT_RETRY_NS);
 }
 
 void subscription_lose_port(struct lidard_subscription *s)
@@ -111,7 +122,7 @@ void subscription_service(struct lidard_subscription *s, uint64_t now_ns)
 	client_service(c, now_ns);
 	if (client_is_connected(c) && !reservation_is_live(&s->reservation) &&
 	    now_ns >= s->retry_ns)
-		subscription_resume(s, now_ns + c->timeout_ns / 4);
+		subscription_resume(s, now_ns + CLIENT_RESUME_NS);
 	connected = s->port && s->port->ops->is_connected(s->port->handle);
 	account_set_connected(&s->account, connected);
 	if (!reservation_is_live(&s->reservation))
@@ -129,7 +140,7 @@ static int read_opts(const struct lidard_subscribe_opts *opts, struct lidard_sub
 	s->spin_ns = DEFAULT_SPIN_NS;
 	if (!opts)
 		return 0;
-	if (opts->size < sizeof(*opts) || opts->queue > LIDARD_QUEUE_MAX ||
+	if (opts_check(opts, opts->size, sizeof(*opts)) < 0 || opts->queue > LIDARD_QUEUE_MAX ||
 	    opts->held > LIDARD_HELD_MAX || opts->policy > LIDARD_POLICY_LOSSLESS ||
 	    opts->wait_mode > LIDARD_WAIT_POLL || opts->spin_ns < 0)
 		return -EINVAL;
@@ -246,7 +257,7 @@ lidard_subscription_free(struct lidard_subscription *subscription)
 		port_free(s->port);
 		if (reservation_is_live(&s->reservation))
 			reservation_cancel(&s->reservation,
-					   clock_now_ns() + s->client->timeout_ns);
+					   clock_now_ns() + CLIENT_RESUME_NS);
 	}
 	frame_collector_deinit(&s->collector);
 	reservation_deinit(&s->reservation);
@@ -286,10 +297,14 @@ void subscription_give_back(struct lidard_subscription *s, struct lidard_slice *
 	s->lent--;
 }
 
-static struct lidard_slice *hand_out(struct lidard_subscription *s, struct lidard_slice *slice)
+static struct lidard_slice *hand_out(struct lidard_subscription *s, enum subscription_take what,
+				     struct lidard_slice *slice)
 {
 	slice->taken_ns = clock_now_ns();
-	account_take(&s->account, slice->header, slice->taken_ns);
+	if (what == SUBSCRIPTION_COLLECT)
+		account_collect(&s->account);
+	else
+		account_take(&s->account, slice->header, slice->taken_ns);
 	return slice;
 }
 
@@ -355,7 +370,8 @@ static struct lidard_slice *newest(struct lidard_subscription *s, struct lidard_
 	return slice;
 }
 
-int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_slice **ret_slice)
+int subscription_take(struct lidard_subscription *s, enum subscription_take what,
+		      struct lidard_slice **ret_slice)
 {
 	struct lidard_slice *slice = s->pending;
 	uint64_t missing;
@@ -363,7 +379,7 @@ int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_
 
 	if (slice) {
 		s->pending = NULL;
-		*ret_slice = hand_out(s, slice);
+		*ret_slice = hand_out(s, what, slice);
 		return 1;
 	}
 	while ((r = next_slice(s, &slice)) == 0) {
@@ -378,9 +394,9 @@ int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_
 		s->pending = slice;
 		return -ENOBUFS;
 	}
-	if (latest)
+	if (what == SUBSCRIPTION_NEWEST)
 		slice = newest(s, slice);
-	*ret_slice = hand_out(s, slice);
+	*ret_slice = hand_out(s, what, slice);
 	return 1;
 }
 
@@ -389,7 +405,10 @@ LIDARD_EXPORT int lidard_subscription_take(struct lidard_subscription *subscript
 {
 	if (fork_guard_is_foreign(subscription->generation))
 		return -ECHILD;
-	return subscription_take(subscription, subscription->reservation.policy == LIDARD_POLICY_LATEST,
+	return subscription_take(subscription,
+				 subscription->reservation.policy == LIDARD_POLICY_LATEST ?
+					 SUBSCRIPTION_NEWEST :
+					 SUBSCRIPTION_NEXT,
 				 ret_slice);
 }
 

@@ -55,6 +55,8 @@ struct lidard_subscription {
 	struct wake wake;
 	/* what lidard said when the subscription last tried to resume; 0 */
 	int error;
+	/* CLOCK_MONOTONIC: since when every attempt met another broker than lidard's; 0: it did not */
+	uint64_t strange_since_ns;
 	/* CLOCK_MONOTONIC of the next attempt to resume, and of the next service() */
 	uint64_t retry_ns;
 	uint64_t service_ns;
@@ -73,11 +75,22 @@ void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns);
 /** The client has a new connection: subscribe there. What fails is tried again later. */
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns);
 
-/** subscription_take() - lidard_subscription_take() with the policy given.
+/** What a slice is taken for. */
+enum subscription_take {
+	/** The application: the next one. */
+	SUBSCRIPTION_NEXT,
+	/** The application: the newest there is, the others are passed over. */
+	SUBSCRIPTION_NEWEST,
+	/** A frame; account_hand_out() or account_give_up() is due later. */
+	SUBSCRIPTION_COLLECT,
+};
+
+/** subscription_take() - lidard_subscription_take(), for whatever it is meant.
  *
  * Hot path.
  */
-int subscription_take(struct lidard_subscription *s, bool latest, struct lidard_slice **ret_slice);
+int subscription_take(struct lidard_subscription *s, enum subscription_take what,
+		      struct lidard_slice **ret_slice);
 
 /** subscription_give_back() - a slice returns to the free list. Hot path. */
 void subscription_give_back(struct lidard_subscription *s, struct lidard_slice *slice);

@@ -2,8 +2,9 @@
 /*
  * subscription_wait.c - how an application sleeps until there is data
  *
- * Two ways to one end: wait() sleeps on the transport's eventfd and the control
- * socket itself; get_fd() gives the application an fd that holds both.
+ * Two ways to one end: wait() sleeps in the transport, which wakes it soonest;
+ * get_fd() gives the application an fd that holds the transport's eventfd and
+ * the control socket.  Once there is an fd, wait() sleeps on the same two.
  */
 #include <errno.h>
 #include <poll.h>
@@ -11,6 +12,9 @@
 #include "common/clock.h"
 #include "libclient/export.h"
 #include "libclient/subscription.h"
+
+/* While it sleeps in the transport, how often wait() looks whether lidard is still there. */
+#define CONTROL_PERIOD_NS (50 * NSEC_PER_MSEC)
 
 static void relax_cpu(void)
 {
@@ -26,27 +30,37 @@ static uint64_t later(uint64_t now_ns, uint64_t duration_ns)
 	return duration_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + duration_ns;
 }
 
-/* Return: 0; -EINTR; what the transport has against it. */
-static int sleep_until(struct lidard_subscription *s, uint64_t now_ns, uint64_t until_ns)
+/* Has lidard gone, or said anything? Then service() looks into it at once. */
+static void look_at_control(struct lidard_subscription *s)
 {
-	struct pollfd pfds[2] = {
-		{ .fd = -1, .events = POLLIN },
-		/* -1, and so ignored, while there is no connection */
-		{ .fd = s->client->link.fd, .events = POLLIN },
-	};
-	struct timespec ts = clock_to_timespec(until_ns - now_ns);
+	/* -1, and so ignored, while there is no connection */
+	struct pollfd pfd = { .fd = s->client->link.fd, .events = POLLIN };
+
+	if (poll(&pfd, 1, 0) > 0)
+		s->service_ns = 0;
+}
+
+/* Return: as sleep_until(). */
+static int sleep_in_transport(struct lidard_subscription *s, uint64_t duration_ns)
+{
 	int r;
 
-	if (s->port) {
-		r = port_open_event(s->port);
-		if (r == -ENOTRECOVERABLE) {
-			subscription_lose_port(s);
-			return 0;
-		}
-		if (r < 0)
-			return r;
-		pfds[0].fd = s->port->event_fd;
-	}
+	if (duration_ns > CONTROL_PERIOD_NS)
+		duration_ns = CONTROL_PERIOD_NS;
+	r = s->port->ops->wait(s->port->handle, duration_ns);
+	if (r == 0)
+		look_at_control(s);
+	return r < 0 ? r : 0;
+}
+
+static int sleep_on_fds(struct lidard_subscription *s, uint64_t duration_ns)
+{
+	struct timespec ts = clock_to_timespec(duration_ns);
+	struct pollfd pfds[2] = {
+		{ .fd = s->port ? s->port->event_fd : -1, .events = POLLIN },
+		{ .fd = s->client->link.fd, .events = POLLIN },
+	};
+
 	if (ppoll(pfds, 2, &ts, NULL) < 0)
 		return -errno;
 	if (pfds[1].revents)
@@ -54,6 +68,21 @@ static int sleep_until(struct lidard_subscription *s, uint64_t now_ns, uint64_t 
 	/* news of what was taken already must not wake us again */
 	if (pfds[0].revents && !subscription_has_data(s))
 		port_clear_event(s->port);
+	return 0;
+}
+
+/* Return: 0; -EINTR; what the transport has against it. */
+static int sleep_until(struct lidard_subscription *s, uint64_t now_ns, uint64_t until_ns)
+{
+	int r;
+
+	if (s->port && s->port->event_fd < 0)
+		r = sleep_in_transport(s, until_ns - now_ns);
+	else
+		r = sleep_on_fds(s, until_ns - now_ns);
+	if (r != -ENOTRECOVERABLE)
+		return r;
+	subscription_lose_port(s);
 	return 0;
 }
 

@@ -33,6 +33,19 @@ struct transport_subscribe {
 	uint32_t queue;
 };
 
+/** As lidard said in its reply to Hello. */
+struct transport_start {
+	/** Which life of the broker. */
+	const char *broker;
+	/** This process's name in it. */
+	const char *runtime_name;
+	/** Whom the memory is for; "": the broker's own group. */
+	const char *reader_group;
+	const char *writer_group;
+	uint32_t reader_gid;
+	uint32_t writer_gid;
+};
+
 struct transport_ops {
 	/** sizeof(struct transport_ops), checked by the loader. */
 	uint32_t bytes;
@@ -42,10 +55,13 @@ struct transport_ops {
 	 */
 	int (*probe)(void);
 	/**
-	 * Start the process-wide runtime, once for each loaded object.
-	 * Return: 0; as probe(); -ENOTRECOVERABLE the runtime died before.
+	 * Start the process-wide runtime, once for each loaded object, if this process
+	 * can reach the broker's memory. @error: a sentence for a person, "" if there is none.
+	 * Return: 0; as probe(); -EXDEV the broker seen here is not lidard's, or its memory is
+	 * other memory; -EACCES this user may not use it; -ENOMEM; -EMFILE;
+	 * -ENOTRECOVERABLE the runtime died before.
 	 */
-	int (*start)(const char *runtime_name);
+	int (*start)(const struct transport_start *start, char *error, uint32_t error_bytes);
 	/** Return: 0; -EUSERS the broker has no room; -ENOMEM; -ENOTRECOVERABLE. */
 	int (*subscribe)(const struct transport_subscribe *params,
 			 struct transport_subscription **ret_subscription);
@@ -56,13 +72,13 @@ struct transport_ops {
 	/** Hot path. */
 	bool (*has_data)(struct transport_subscription *s);
 	/**
-	 * Sleep until there is data. timeout_ns is at most one second.
-	 * Return: 1 data; 0 time is over; -ENOTRECOVERABLE.
+	 * Sleep until there is data, timeout_ns at most; once there is an fd, better on that.
+	 * Return: 1 there may be data; 0 time is over; -EINTR a signal arrived;
+	 * -ENOTRECOVERABLE; as get_fd().
 	 */
 	int (*wait)(struct transport_subscription *s, uint64_t timeout_ns);
 	/**
-	 * An eventfd that becomes readable with new data; from the first call on wait()
-	 * must not be used. Return: the fd, lent; negative errno.
+	 * An eventfd that becomes readable with new data. Return: the fd, lent; negative errno.
 	 */
 	int (*get_fd)(struct transport_subscription *s);
 	/**

@@ -7,13 +7,10 @@
  * also own an eventfd, written by the callback of a Listener that all
  * subscriptions of the process share.
  *
- * Sleeping goes through that eventfd rather than an iceoryx WaitSet.  The way
- * through the Listener's thread costs some 40 % more (bench_publish_take, block),
- * but a WaitSet hides signals from the caller and treats a few of them in a row
- * as a fatal error, waits by the wall clock, and, attached while nobody waits,
- * has its semaphore overflow, which ends the publisher.  Attaching it for each
- * sleep is no way out: that takes the lock of the port's queue, which stays
- * locked for good when lidard is killed inside publish(), and the reader hangs.
+ * wait() sleeps in a WaitSet of the subscription's own (transport_iox_sleep.h),
+ * which saves the way through the Listener's thread.  A port has one place to
+ * send its news to: once there is an eventfd, or if this object is not in a
+ * namespace, wait() sleeps on the eventfd.
  *
  * Threads: iceoryx starts one for keep-alive and one for the Listener, both
  * with all signals blocked, so that the host's handlers and signalfds never
@@ -21,8 +18,8 @@
  * eventfd is shared with the Listener, under wake_lock.
  *
  * RouDi is looked for before every call that would wait for it, since iceoryx
- * waits a minute and then ends the process.  A life of RouDi is told from the
- * next by its socket's inode and birth.  Once it is over, ports are abandoned,
+ * waits a minute and then ends the process; whatever else it would end the
+ * process for is looked at beforehand too (iox_access.h).  Once it is over, ports are abandoned,
  * never destroyed: the few bytes stay, as a late callback may still use them.
  */
 #include "libclient/transport.h"
@@ -30,12 +27,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -45,12 +43,16 @@
 #include <iceoryx_binding_c/runtime.h>
 #include <iceoryx_binding_c/subscriber.h>
 
+#include "common/broker_id.h"
 #include "common/clock.h"
 #include "libclient/export.h"
+#include "libclient/iox_access.h"
 #include "libclient/iox_guard.h"
 #include "libclient/read_only.h"
+#include "libclient/transport_iox_sleep.h"
 
-#define ROUDI_SOCKET "/tmp/roudi"
+/* It takes some 100 µs, or for ever. */
+#define FAREWELL_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
 struct transport_subscription {
 	iox_sub_storage_t storage;
@@ -58,25 +60,28 @@ struct transport_subscription {
 	/* Guards wake_fd against the Listener's callback. */
 	pthread_mutex_t wake_lock;
 	int wake_fd;
+	struct iox_sleep sleep;
 };
 
 static struct {
 	/* Serializes start(), subscribe() and the Listener's creation. */
 	pthread_mutex_t lock;
 	bool started;
-	/* RouDi's socket as it was at start(). */
-	struct stat roudi;
+	/* RouDi as it was at start(). */
+	char broker[BROKER_ID_MAX];
 	iox_listener_storage_t listener_storage;
 	iox_listener_t listener;
 	/* Subscriptions attached to it; it ends with the last. */
 	unsigned int listening;
+	/* iox_guard_is_isolated(), as it was at start(). */
+	bool isolated;
 	/* Is the payload segment read-only? Set once; two threads doing it is fine. */
 	bool protected;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int iox_probe(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = ROUDI_SOCKET };
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BROKER_SOCKET };
 	int fd, r = 0;
 
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -91,12 +96,10 @@ static int iox_probe(void)
 /* Is the RouDi this runtime registered with still there? */
 static int probe_life(void)
 {
-	struct stat st;
+	char broker[BROKER_ID_MAX];
 	int r;
 
-	if (iox_guard_is_dead() || stat(ROUDI_SOCKET, &st) < 0 || st.st_ino != life.roudi.st_ino ||
-	    st.st_dev != life.roudi.st_dev || st.st_ctim.tv_sec != life.roudi.st_ctim.tv_sec ||
-	    st.st_ctim.tv_nsec != life.roudi.st_ctim.tv_nsec)
+	if (iox_guard_is_dead() || broker_id_read(broker) < 0 || strcmp(broker, life.broker))
 		return -ENOTRECOVERABLE;
 	r = iox_probe();
 	return r == -ECONNREFUSED ? -ENOTRECOVERABLE : r;
@@ -127,7 +130,7 @@ static void end_listener(void)
 	life.listener = NULL;
 }
 
-static int start_locked(const char *runtime_name)
+static int start_locked(const struct transport_start *start, char *error, uint32_t error_bytes)
 {
 	jmp_buf env;
 	int r;
@@ -136,35 +139,40 @@ static int start_locked(const char *runtime_name)
 		return probe_life();
 	if (iox_guard_is_dead())
 		return -ENOTRECOVERABLE;
-	if (strlen(runtime_name) >= TRANSPORT_NAME_MAX || runtime_name[0] == '\0')
+	if (strlen(start->runtime_name) >= TRANSPORT_NAME_MAX || start->runtime_name[0] == '\0')
 		return -EINVAL;
 	r = iox_probe();
 	if (r < 0)
 		return r;
-	if (stat(ROUDI_SOCKET, &life.roudi) < 0)
-		return -ECONNREFUSED;
+	r = iox_access_check(start, error, error_bytes);
+	if (r < 0)
+		return r;
+	/* the check found the same */
+	snprintf(life.broker, sizeof(life.broker), "%s", start->broker);
 	iox_guard_silence();
 	if (setjmp(env))
 		return -ENOTRECOVERABLE;
 	iox_guard_enter(&env);
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	iox_runtime_init(runtime_name);
+	iox_runtime_init(start->runtime_name);
 	iox_guard_leave();
 	/* handlers run last in, first out: before the runtime's own */
-	if (!iox_guard_is_isolated())
+	life.isolated = iox_guard_is_isolated();
+	if (!life.isolated)
 		atexit(end_listener);
 	life.started = true;
 	return 0;
 }
 
-static int iox_start(const char *runtime_name)
+static int iox_start(const struct transport_start *start, char *error, uint32_t error_bytes)
 {
 	sigset_t old;
 	int r;
 
+	error[0] = '\0';
 	pthread_mutex_lock(&life.lock);
 	block_signals(&old);
-	r = start_locked(runtime_name);
+	r = start_locked(start, error, error_bytes);
 	restore_signals(&old);
 	pthread_mutex_unlock(&life.lock);
 	return r;
@@ -255,9 +263,67 @@ static bool destroy_port(struct transport_subscription *s)
 		iox_listener_deinit(life.listener);
 		life.listener = NULL;
 	}
+	iox_sleep_close(&s->sleep, s->port);
 	iox_sub_deinit(s->port);
 	iox_guard_leave();
 	return true;
+}
+
+struct farewell {
+	struct transport_subscription *subscription;
+	sem_t done;
+	bool gone;
+};
+
+static void *say_farewell(void *context)
+{
+	struct farewell *f = context;
+
+	f->gone = destroy_port(f->subscription);
+	sem_post(&f->done);
+	return NULL;
+}
+
+/*
+ * A publisher killed inside publish() leaves the mutex of a subscriber's queue
+ * locked for good, and taking leave of that queue takes the mutex.  A thread
+ * does it, so that only the thread is lost; the life is over then, as RouDi
+ * hangs, too.
+ */
+static bool destroy_port_in_time(struct transport_subscription *s)
+{
+	struct timespec deadline = clock_to_timespec(clock_now_ns() + FAREWELL_TIMEOUT_NS);
+	struct farewell *f = calloc(1, sizeof(*f));
+	pthread_t thread;
+	sigset_t old;
+	bool gone;
+	int r;
+
+	if (!f)
+		return false;
+	f->subscription = s;
+	sem_init(&f->done, 0, 0);
+	block_signals(&old);
+	r = pthread_create(&thread, NULL, say_farewell, f);
+	restore_signals(&old);
+	if (r != 0) {
+		sem_destroy(&f->done);
+		free(f);
+		return false;
+	}
+	while ((r = sem_clockwait(&f->done, CLOCK_MONOTONIC, &deadline)) < 0 && errno == EINTR)
+		;
+	if (r < 0) {
+		/* the thread may still come back to it: f stays */
+		iox_guard_give_up();
+		pthread_detach(thread);
+		return false;
+	}
+	pthread_join(thread, NULL);
+	gone = f->gone;
+	sem_destroy(&f->done);
+	free(f);
+	return gone;
 }
 
 static void iox_unsubscribe(struct transport_subscription *s)
@@ -267,7 +333,7 @@ static void iox_unsubscribe(struct transport_subscription *s)
 	if (!s)
 		return;
 	pthread_mutex_lock(&life.lock);
-	gone = destroy_port(s);
+	gone = !iox_guard_is_dead() && destroy_port_in_time(s);
 	pthread_mutex_unlock(&life.lock);
 	close_wake_fd(s);
 	if (gone) {
@@ -302,6 +368,7 @@ static int attach(struct transport_subscription *s)
 	if (setjmp(env))
 		return -ENOTRECOVERABLE;
 	iox_guard_enter(&env);
+	iox_sleep_close(&s->sleep, s->port);
 	if (!life.listener)
 		life.listener = iox_listener_init(&life.listener_storage);
 	result = iox_listener_attach_subscriber_event_with_context_data(
@@ -340,7 +407,7 @@ static int iox_get_fd(struct transport_subscription *s)
 	return s->wake_fd;
 }
 
-static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+static int wait_for_eventfd(struct transport_subscription *s, uint64_t timeout_ns)
 {
 	struct timespec ts = clock_to_timespec(timeout_ns);
 	struct pollfd pfd = { .events = POLLIN };
@@ -357,6 +424,54 @@ static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
 	if (ppoll(&pfd, 1, &ts, NULL) < 0)
 		return -errno;
 	return iox_has_data(s);
+}
+
+static int open_sleep_locked(struct transport_subscription *s)
+{
+	jmp_buf env;
+	int r;
+
+	r = probe_life();
+	if (r < 0)
+		return r;
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	r = iox_sleep_open(&s->sleep, s->port);
+	iox_guard_leave();
+	return r < 0 ? -ENOTRECOVERABLE : 0;
+}
+
+static int open_sleep(struct transport_subscription *s)
+{
+	int r;
+
+	pthread_mutex_lock(&life.lock);
+	r = open_sleep_locked(s);
+	pthread_mutex_unlock(&life.lock);
+	return r;
+}
+
+static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+{
+	jmp_buf env;
+	int r;
+
+	if (s->wake_fd >= 0 || !life.isolated)
+		return wait_for_eventfd(s, timeout_ns);
+	if (iox_guard_is_dead())
+		return -ENOTRECOVERABLE;
+	if (!s->sleep.waitset) {
+		r = open_sleep(s);
+		if (r < 0)
+			return r;
+	}
+	if (setjmp(env))
+		return -ENOTRECOVERABLE;
+	iox_guard_enter(&env);
+	r = iox_sleep_until_news(&s->sleep, s->port, timeout_ns);
+	iox_guard_leave();
+	return r;
 }
 
 /* The host may publish through the same mapping, unless this object is isolated. */

@@ -34,8 +34,9 @@
 struct transport_life {
 	struct transport_life *next;
 	unsigned int refs;
-	char *broker;
-	char runtime_name[TRANSPORT_NAME_MAX];
+	/* strings in one block, owned */
+	struct transport_start start;
+	char *strings;
 	/* NULL until somebody subscribes; from then on the life is kept for good. */
 	const struct transport_ops *ops;
 	bool dead;
@@ -70,7 +71,7 @@ const char *transport_life_get_current_name(void)
 
 	for (l = lives; l; l = l->next)
 		if (!l->dead)
-			return l->runtime_name;
+			return l->start.runtime_name;
 	return "";
 }
 
@@ -79,32 +80,52 @@ bool transport_life_name_is_taken(const char *broker, const char *runtime_name)
 	struct transport_life *l;
 
 	for (l = lives; l; l = l->next)
-		if ((l->dead || strcmp(l->broker, broker)) &&
-		    strcmp(l->runtime_name, runtime_name) == 0)
+		if ((l->dead || strcmp(l->start.broker, broker)) &&
+		    strcmp(l->start.runtime_name, runtime_name) == 0)
 			return true;
 	return false;
 }
 
-int transport_life_ref(const char *broker, const char *runtime_name,
-		       struct transport_life **ret_life)
+static char *append(char **at, const char *text)
+{
+	char *copy = *at;
+
+	*at = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+static int copy_start(struct transport_life *l, const struct transport_start *start)
+{
+	char *at;
+
+	l->strings = malloc(strlen(start->broker) + strlen(start->runtime_name) +
+			    strlen(start->reader_group) + strlen(start->writer_group) + 4);
+	if (!l->strings)
+		return -ENOMEM;
+	at = l->strings;
+	l->start = *start;
+	l->start.broker = append(&at, start->broker);
+	l->start.runtime_name = append(&at, start->runtime_name);
+	l->start.reader_group = append(&at, start->reader_group);
+	l->start.writer_group = append(&at, start->writer_group);
+	return 0;
+}
+
+int transport_life_ref(const struct transport_start *start, struct transport_life **ret_life)
 {
 	struct transport_life *l;
 
 	for (l = lives; l; l = l->next)
-		if (!l->dead && strcmp(l->broker, broker) == 0)
+		if (!l->dead && strcmp(l->start.broker, start->broker) == 0)
 			break;
 	if (!l) {
-		if (strlen(runtime_name) >= sizeof(l->runtime_name))
-			return -EPROTO;
 		l = calloc(1, sizeof(*l));
 		if (!l)
 			return -ENOMEM;
-		l->broker = strdup(broker);
-		if (!l->broker) {
+		if (copy_start(l, start) < 0) {
 			free(l);
 			return -ENOMEM;
 		}
-		strcpy(l->runtime_name, runtime_name);
 		l->next = lives;
 		lives = l;
 	}
@@ -126,7 +147,7 @@ struct transport_life *transport_life_unref(struct transport_life *life)
 				*at = life->next;
 				break;
 			}
-		free(life->broker);
+		free(life->strings);
 		free(life);
 	}
 	transport_life_unlock();
@@ -217,6 +238,7 @@ static int load(const struct transport_ops **ret_ops, char *error, size_t error_
 
 static int open_locked(struct transport_life *life, char *error, size_t error_bytes)
 {
+	char text[512];
 	int r;
 
 	if (life->dead)
@@ -226,14 +248,18 @@ static int open_locked(struct transport_life *life, char *error, size_t error_by
 		if (r < 0)
 			return r;
 	}
-	r = life->ops->start(life->runtime_name);
-	if (r == -ECONNREFUSED)
-		snprintf(error, error_bytes, "iceoryx's RouDi is not running (no /tmp/roudi)");
+	r = life->ops->start(&life->start, text, sizeof(text));
+	if (r < 0 && text[0])
+		snprintf(error, error_bytes, "%s", text);
+	else if (r == -ECONNREFUSED)
+		snprintf(error, error_bytes,
+			 "iceoryx's RouDi is not running (nobody listens at /tmp/roudi), or this "
+			 "process has a /tmp of its own");
 	else if (r == -EACCES)
 		snprintf(error, error_bytes, "no permission for iceoryx's socket /tmp/roudi");
 	else if (r < 0)
 		snprintf(error, error_bytes, "iceoryx could not be started as %s: %s",
-			 life->runtime_name, strerror(-r));
+			 life->start.runtime_name, strerror(-r));
 	return r;
 }
 

@@ -35,14 +35,12 @@ bool transport_life_name_is_taken(const char *broker, const char *runtime_name);
 
 /**
  * transport_life_ref() - find or add the life of a broker
- * @broker: as lidard said
- * @runtime_name: used if the life is new
+ * @start: as lidard said; copied if the life is new
  * @ret_life: give back with transport_life_unref()
  *
- * To be called with the lock held. Return: 0; -EPROTO a name is too long; -ENOMEM.
+ * To be called with the lock held. Return: 0; -ENOMEM.
  */
-int transport_life_ref(const char *broker, const char *runtime_name,
-		       struct transport_life **ret_life);
+int transport_life_ref(const struct transport_start *start, struct transport_life **ret_life);
 /** NULL is allowed. Takes the lock. Return: NULL. */
 struct transport_life *transport_life_unref(struct transport_life *life);
 

@@ -234,9 +234,9 @@ static void print_account(const struct demo_report *r, FILE *out)
 		const struct snapshot_subscriber *s = member_of(r->last, &r->members[i]);
 
 		fprintf(out, "  %s: %" PRIu64 " published = %" PRIu64 " received + %" PRIu64
-			" skipped + %" PRId64 " waiting: %s\n", r->members[i].reader.name,
+			" skipped + %" PRIu64 " waiting: %s\n", r->members[i].reader.name,
 			s->published, s->received, snapshot_causes_sum(&s->skipped) + s->unseen,
-			s->waiting, verdict(s->accounting_ok && snapshot_subscriber_adds_up(s)));
+			s->collecting + (uint64_t)s->waiting, verdict(s->accounting_ok && snapshot_subscriber_adds_up(s)));
 	}
 }
 

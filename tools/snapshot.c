@@ -156,6 +156,7 @@ static void read_subscriber(struct json_object *object, void *element)
 	s->received = get_count(object, "received");
 	get_causes(object, "skipped", &s->skipped);
 	s->unseen = get_count(object, "unseen");
+	s->collecting = get_count(object, "collecting");
 	s->waiting = json_object_get_int64(get(object, "waiting"));
 	s->held = get_count(object, "held");
 	s->lost_upstream = get_count(object, "lost_upstream");
@@ -273,7 +274,7 @@ bool snapshot_subscriber_adds_up(const struct snapshot_subscriber *s)
 	if (s->waiting < 0 || (uint64_t)s->waiting > s->queue)
 		return false;
 	return s->published == s->received + snapshot_causes_sum(&s->skipped) + s->unseen +
-				       (uint64_t)s->waiting;
+				       s->collecting + (uint64_t)s->waiting;
 }
 
 bool snapshot_adds_up(const struct snapshot *s)

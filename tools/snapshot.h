@@ -86,6 +86,8 @@ struct snapshot_subscriber {
 	uint64_t received;
 	struct snapshot_causes skipped;
 	uint64_t unseen;
+	/** Of a frame that is not whole yet. */
+	uint64_t collecting;
 	int64_t waiting;
 	uint64_t held;
 	uint64_t lost_upstream;

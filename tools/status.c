@@ -91,6 +91,8 @@ static void print_subscriber(const struct snapshot_subscriber *s)
 	print_causes(&s->skipped);
 	if (s->unseen)
 		printf(" (%" PRIu64 " of them not noticed yet)", s->unseen);
+	if (s->collecting)
+		printf(" + %" PRIu64 " of a frame that is not whole yet", s->collecting);
 	printf(" + %" PRId64 " waiting: %s\n", s->waiting,
 	       verdict(s->accounting_ok, snapshot_subscriber_adds_up(s)));
 	printf("  holds       %" PRIu64 " of %" PRIu64 ", waiting %" PRId64 " of %" PRIu64

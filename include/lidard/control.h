@@ -51,6 +51,10 @@ extern "C" {
 #define LIDARD_SENSORS_MAX 32u
 #define LIDARD_CLIENTS_MAX 256u
 #define LIDARD_SUBSCRIPTIONS_MAX 64u
+/** Subscriptions of one sensor, and of all together: what iceoryx carries, with room for
+ *  ports that RouDi has not removed yet. */
+#define LIDARD_SENSOR_SUBSCRIPTIONS_MAX 240u
+#define LIDARD_ALL_SUBSCRIPTIONS_MAX 900u
 /** Longest queue of a subscription, and most slices it may hold. */
 #define LIDARD_QUEUE_MAX 256u
 #define LIDARD_HELD_MAX 255u
@@ -101,7 +105,7 @@ enum lidard_skip_cause {
  *
  * Written by the client alone.  guard is odd while an update is under way
  * (a sequence lock).  In each incarnation of the source:
- * next_index - first_index = taken + sum(skipped).
+ * next_index - first_index = taken + sum(skipped) + collecting.
  */
 struct lidard_subscriber_page {
 	/** Size of this struct as lidard created it; set by lidard before it hands out the page. */
@@ -120,7 +124,7 @@ struct lidard_subscriber_page {
 	uint64_t skipped[LIDARD_SKIP_COUNT];
 	/** Slices that were lost before publication, as seen in gaps of seq. */
 	uint64_t lost_upstream;
-	/** Slices lent to the application at this moment. */
+	/** Slices out of the queue at this moment: lent to the application, or collecting. */
 	uint64_t held;
 	/** Since the subscription began, over all incarnations. */
 	uint64_t total_taken;
@@ -131,7 +135,9 @@ struct lidard_subscriber_page {
 	uint64_t restarts;
 	/** CLOCK_MONOTONIC of the last take. */
 	uint64_t last_take_ns;
-	uint64_t reserved[8];
+	/** Slices of a frame that is not whole yet: neither taken nor skipped. */
+	uint64_t collecting;
+	uint64_t reserved[7];
 	struct lidard_histogram stages[LIDARD_STAGE_COUNT];
 };
 
@@ -157,7 +163,8 @@ LIDARD_ASSERT_OFFSET(lidard_subscriber_page, total_lost_upstream, 136);
 LIDARD_ASSERT_OFFSET(lidard_subscriber_page, total_bytes, 144);
 LIDARD_ASSERT_OFFSET(lidard_subscriber_page, restarts, 152);
 LIDARD_ASSERT_OFFSET(lidard_subscriber_page, last_take_ns, 160);
-LIDARD_ASSERT_OFFSET(lidard_subscriber_page, reserved, 168);
+LIDARD_ASSERT_OFFSET(lidard_subscriber_page, collecting, 168);
+LIDARD_ASSERT_OFFSET(lidard_subscriber_page, reserved, 176);
 LIDARD_ASSERT_OFFSET(lidard_subscriber_page, stages, 232);
 
 #ifdef __cplusplus

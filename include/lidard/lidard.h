@@ -21,7 +21,8 @@
  * parameter and are written on success only.
  *
  * Threads: a client and all its subscriptions and slices belong to one thread
- * at a time.  Different clients may be used by different threads.
+ * at a time, and may be handed over.  Different clients may be used by
+ * different threads.
  *
  * Fork: in the child every call on a parent's handle returns -ECHILD (getters
  * return 0 or NULL), and the free functions only give up memory.
@@ -61,7 +62,7 @@ struct lidard_frame;
 
 /** struct lidard_client_opts - how to connect; zero means default */
 struct lidard_client_opts {
-	/** sizeof(struct lidard_client_opts): lets the struct grow. */
+	/** sizeof(struct lidard_client_opts): lets the struct grow; unknown members must be 0. */
 	size_t size;
 	/** Control socket; NULL: $LIDARD_SOCKET, else LIDARD_CONTROL_SOCKET. */
 	const char *socket_path;
@@ -161,7 +162,7 @@ const struct lidard_field *lidard_format_get_fields(unsigned int format, size_t 
 enum lidard_policy {
 	/** Keep up to queue slices; when full the oldest is overwritten, and counted. */
 	LIDARD_POLICY_BOUNDED = 0,
-	/** Take always yields the newest slice; older ones are passed over, and counted. */
+	/** Take always yields the newest slice (or frame); older ones are passed over, and counted. */
 	LIDARD_POLICY_LATEST = 1,
 	/** As bounded, with the largest queue the reservation allows; a loss is
 	 *  reported by the next take as -ENOBUFS, once, before data goes on. */
@@ -180,7 +181,7 @@ enum lidard_wait_mode {
 
 /** struct lidard_subscribe_opts - zero means default */
 struct lidard_subscribe_opts {
-	/** sizeof(struct lidard_subscribe_opts): lets the struct grow. */
+	/** sizeof(struct lidard_subscribe_opts): lets the struct grow; unknown members must be 0. */
 	size_t size;
 	/** Slices that may wait, 1 to LIDARD_QUEUE_MAX; 0: what lidard suggests. */
 	uint32_t queue;
@@ -208,9 +209,12 @@ struct lidard_subscribe_opts {
  * Return: 0; -ENOENT no such sensor; -ENOSPC the memory set aside for
  * subscribers of this sensor is used up (raise subscriber_slices= of the sensor
  * in lidard.conf; lidard_client_get_error() has the figures); -EINVAL bad
- * options; -EUSERS too many subscriptions; -ECONNREFUSED iceoryx's RouDi is not
- * running; -EACCES no permission for its socket; -ELIBACC the transport could not be
- * loaded; or as lidard_client_call().
+ * options; -EUSERS too many subscriptions (of the process, the sensor, or in
+ * all: control.h has the limits); -ECONNREFUSED iceoryx's RouDi is not
+ * running; -EACCES the user may not use the shared memory: usermod -aG lidar NAME;
+ * -EXDEV the process sees another /tmp or /dev/shm than lidard (a container);
+ * -ELIBACC the transport could not be loaded; -ESTALE as lidard_subscription_take();
+ * -EMFILE; or as lidard_client_call(). lidard_client_get_error() says more.
  */
 int lidard_subscribe(struct lidard_client *client, const char *sensor,
 		     const struct lidard_subscribe_opts *opts,
@@ -219,7 +223,10 @@ int lidard_subscribe(struct lidard_client *client, const char *sensor,
 /** lidard_client_get_error() - text for a person on what the last failed call met; "" if nothing. */
 const char *lidard_client_get_error(const struct lidard_client *client);
 
-/** lidard_subscription_free() - NULL is allowed; slices still lent become invalid. Return: NULL. */
+/** lidard_subscription_free() - NULL is allowed; slices and frames still lent become invalid.
+ *
+ * Waits for lidard's answer for 200 ms at most. Return: NULL.
+ */
 struct lidard_subscription *lidard_subscription_free(struct lidard_subscription *subscription);
 
 /**
@@ -255,7 +262,8 @@ int lidard_subscription_wait(struct lidard_subscription *subscription, int64_t t
  * -EMFILE as many slices as reserved are lent already: release one;
  * -ENOBUFS slices were lost (LIDARD_POLICY_LOSSLESS, once for each loss);
  * -ENOENT after a restart lidard no longer has this sensor; -ENOSPC after a restart
- * lidard no longer has the memory; -ESTALE iceoryx was restarted and cannot be loaded again in
+ * lidard no longer has the memory; -EUSERS, -EACCES, -EXDEV after a restart the shared memory is out of
+ * reach (as lidard_subscribe()); -ESTALE iceoryx was restarted and cannot be loaded again in
  * this process (liblidard(3)); -ECHILD.
  */
 int lidard_subscription_take(struct lidard_subscription *subscription,
@@ -268,7 +276,9 @@ int lidard_subscription_take(struct lidard_subscription *subscription,
  *
  * Slices of a frame are collected as they come, without copying. A frame of
  * which a slice is missing is delivered with what there is:
- * lidard_frame_is_complete() tells. Do not mix with _take().
+ * lidard_frame_is_complete() tells. Do not mix with _take(). Slices count as
+ * received when their frame is lent; those of a frame that was not lent (an older
+ * one with LIDARD_POLICY_LATEST, one too large) as skipped_policy.
  *
  * Return: 1 a frame was lent; 0 not complete yet; -EMSGSIZE frames have more slices
  * than the subscription may hold (raise opts.held); else as lidard_subscription_take().
@@ -351,7 +361,11 @@ int lidard_slice_check_crc(const struct lidard_slice *slice);
  */
 int lidard_slice_copy(const struct lidard_slice *slice, struct lidard_slice **ret_copy);
 
-/** lidard_slice_release() - give a slice back; NULL is allowed. Hot path. */
+/** lidard_slice_release() - give a slice back; NULL is allowed. Hot path.
+ *
+ * Twice is a mistake: it does nothing until the subscription lends the slice's place again,
+ * and takes that one away afterwards. Slices of a frame go back with the frame.
+ */
 void lidard_slice_release(struct lidard_slice *slice);
 
 /*

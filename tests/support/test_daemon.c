@@ -41,6 +41,7 @@ void test_daemon_init(struct test_daemon *t)
 	or_abort(loop_init(&t->loop), "loop", NULL);
 	t->daemon.loop = &t->loop;
 	t->daemon.broker_id = "test";
+	t->daemon.access = (struct memory_access){ .reader_group = "lidar", .reader_gid = 61010 };
 	LIST_INIT(&t->daemon.sensors);
 	or_abort(config_parse("test", text, strlen(text), &t->daemon.config, &problem), "config",
 		 &problem);

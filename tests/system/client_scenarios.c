@@ -7,6 +7,7 @@
  * test_client.sh starts lidard with a synthetic sensor "front".
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -191,8 +192,17 @@ static void latest_passes_over(void)
 {
 	struct lidard_slice *slice;
 
-	CHECK(subscribe(8, 1, LIDARD_POLICY_LATEST, 0) == 0);
-	CHECK(next(&slice) == 1);
+	const struct lidard_subscriber_page *page;
+
+	CHECK(subscribe(32, 1, LIDARD_POLICY_LATEST, 0) == 0);
+	CHECK(lidard_subscription_wait(sub, 2 * SECOND) == 1);
+	sleep_ms(100);
+	CHECK(lidard_subscription_take(sub, &slice) == 1);
+	/* the first slice seen is not the first lent */
+	page = lidard_subscription_get_page(sub);
+	CHECK(lidard_slice_get_header(slice)->publish_index - page->first_index ==
+	      stats().skipped_policy);
+	CHECK(stats().skipped_policy > 0);
 	lidard_slice_release(slice);
 	sleep_ms(100);
 	CHECK(next(&slice) == 1);
@@ -472,6 +482,170 @@ static void memory_comes_back(void)
 	}
 }
 
+static void strange_options(void)
+{
+	struct {
+		struct lidard_subscribe_opts known;
+		uint64_t unknown;
+	} grown = { .known.size = sizeof(grown) };
+	struct lidard_client_opts opts = { .size = sizeof(opts) };
+	struct lidard_client *other;
+	char path[200];
+
+	CHECK(lidard_subscribe(client, "front", &grown.known, &sub) == 0);
+	sub = lidard_subscription_free(sub);
+	grown.unknown = 1;
+	CHECK(lidard_subscribe(client, "front", &grown.known, &sub) == -EINVAL);
+	grown.known.size = SIZE_MAX;
+	CHECK(lidard_subscribe(client, "front", &grown.known, &sub) == -EINVAL);
+	grown.known.size = 0;
+	CHECK(lidard_subscribe(client, "front", &grown.known, &sub) == -EINVAL);
+	CHECK(lidard_subscribe(client, NULL, NULL, &sub) == -ENOENT);
+	memset(path, 'a', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	CHECK(lidard_subscribe(client, path, NULL, &sub) == -ENOENT);
+	opts.socket_path = path;
+	CHECK(lidard_client_new(&opts, &other) == -ENAMETOOLONG);
+	opts = (struct lidard_client_opts){ .size = sizeof(opts), .timeout_ns = -1 };
+	CHECK(lidard_client_new(&opts, &other) == -EINVAL);
+}
+
+static void waiting_for_ages(void)
+{
+	struct lidard_client_opts opts = { .size = sizeof(opts), .timeout_ns = INT64_MAX };
+	struct lidard_subscribe_opts how = {
+		.size = sizeof(how),
+		.wait_mode = LIDARD_WAIT_SPIN_THEN_BLOCK,
+		.spin_ns = INT64_MAX,
+	};
+	struct lidard_client *patient;
+
+	CHECK(lidard_client_new(&opts, &patient) == 0);
+	CHECK(lidard_subscribe(patient, "front", &how, &sub) == 0);
+	CHECK(lidard_subscription_wait(sub, INT64_MAX) == 1);
+	/* frees the subscription too */
+	lidard_client_free(patient);
+}
+
+static void a_second_release_does_nothing(void)
+{
+	struct lidard_slice *slices[2];
+	struct lidard_frame *frame;
+	int i, r;
+
+	CHECK(subscribe(32, 64, 0, 0) == 0);
+	for (i = 0; i < 10; i++) {
+		CHECK(next(&slices[0]) == 1 && next(&slices[1]) == 1 && slices[0] != slices[1]);
+		lidard_slice_release(slices[0]);
+		lidard_slice_release(slices[0]);
+		CHECK(stats().held == 1);
+		lidard_slice_release(slices[1]);
+	}
+	sub = lidard_subscription_free(sub);
+	CHECK(subscribe(64, 64, 0, 0) == 0);
+	for (i = 0; i < 3; i++) {
+		do {
+			CHECK(lidard_subscription_wait(sub, 2 * SECOND) == 1);
+			r = lidard_subscription_take_frame(sub, &frame);
+		} while (r == 0);
+		CHECK(r == 1);
+		lidard_frame_release(frame);
+		lidard_frame_release(frame);
+	}
+	CHECK(stats().held < 16);
+}
+
+static void as_many_subscriptions_as_there_may_be(void)
+{
+	struct lidard_subscription *all[LIDARD_SUBSCRIPTIONS_MAX], *more;
+	struct lidard_subscribe_opts opts = { .size = sizeof(opts), .queue = 2, .held = 1 };
+	struct lidard_slice *slice;
+	unsigned int i;
+
+	for (i = 0; i < LIDARD_SUBSCRIPTIONS_MAX; i++)
+		CHECK(lidard_subscribe(client, "front", &opts, &all[i]) == 0);
+	CHECK(lidard_subscribe(client, "front", &opts, &more) == -EUSERS);
+	CHECK(strstr(lidard_client_get_error(client), "too many"));
+	for (i = 0; i < LIDARD_SUBSCRIPTIONS_MAX; i++) {
+		CHECK(lidard_subscription_wait(all[i], 2 * SECOND) == 1);
+		CHECK(lidard_subscription_take(all[i], &slice) == 1);
+		lidard_slice_release(slice);
+	}
+	for (i = 0; i < LIDARD_SUBSCRIPTIONS_MAX; i += 2)
+		lidard_subscription_free(all[i]);
+	/* the others go with the client */
+}
+
+static unsigned int count_fds(void)
+{
+	unsigned int count = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* Memory of its own: the shared one has a place for every port there may be. */
+static long count_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[128];
+	long kib = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "RssAnon: %ld", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* Ports are removed by RouDi some time later; nothing may pile up meanwhile. */
+static void subscribing_again_and_again(void)
+{
+	unsigned int fds = 0;
+	long kib = 0;
+	int i;
+
+	for (i = 0; i < 1500; i++) {
+		if (i == 300) {
+			fds = count_fds();
+			kib = count_kib();
+		}
+		CHECK(subscribe(2, 2, 0, 0) == 0);
+		if (i % 10 == 0)
+			CHECK(lidard_subscription_get_fd(sub) >= 0);
+		if (i % 100 == 0)
+			CHECK(lidard_subscription_wait(sub, 2 * SECOND) == 1);
+		sub = lidard_subscription_free(sub);
+	}
+	printf("# %u fds, %ld KiB more\n", count_fds() - fds, count_kib() - kib);
+	CHECK(count_fds() == fds);
+	CHECK(count_kib() - kib < 512 || is_plain());
+	takes_in_order_and_keeps_account();
+}
+
+static void *take_over(void *slice)
+{
+	lidard_slice_release(slice);
+	takes_in_order_and_keeps_account();
+	sub = lidard_subscription_free(sub);
+	return NULL;
+}
+
+static void another_thread_takes_over(void)
+{
+	struct lidard_slice *slice;
+	pthread_t thread;
+
+	CHECK(subscribe(0, 0, 0, 0) == 0);
+	CHECK(next(&slice) == 1);
+	CHECK(pthread_create(&thread, NULL, take_over, slice) == 0);
+	pthread_join(thread, NULL);
+	CHECK(!sub || failed);
+}
+
 /* Break the connection from inside, as a closed socket would be. */
 static int hang_up(void)
 {
@@ -534,6 +708,12 @@ static const struct {
 	SCENARIO(polling_and_spinning),
 	SCENARIO(memory_comes_back),
 	SCENARIO(outlives_its_connection),
+	SCENARIO(strange_options),
+	SCENARIO(waiting_for_ages),
+	SCENARIO(a_second_release_does_nothing),
+	SCENARIO(as_many_subscriptions_as_there_may_be),
+	SCENARIO(subscribing_again_and_again),
+	SCENARIO(another_thread_takes_over),
 };
 
 static int run_scenarios(const char *only)
@@ -572,9 +752,14 @@ static int follow(double seconds, int by_fd)
 	uint64_t crc_bad = 0;
 	struct timespec now, end;
 	struct lidard_stats st;
-	int r = 0;
+	int i, r;
 
-	if (lidard_client_new(NULL, &client) < 0 || subscribe(0, 0, 0, 0) < 0)
+	if (lidard_client_new(NULL, &client) < 0)
+		return 1;
+	/* what a process that has just ended had reserved comes back in a moment */
+	for (i = 0; (r = subscribe(0, 0, 0, 0)) == -ENOSPC && i < 100; i++)
+		sleep_ms(20);
+	if (r < 0)
 		return 1;
 	if (by_fd)
 		pfd.fd = lidard_subscription_get_fd(sub);
@@ -606,10 +791,36 @@ static int follow(double seconds, int by_fd)
 	return r < 0;
 }
 
+/* Subscribe as often as may be, say why not more often, read until killed. */
+static int be_a_crowd(void)
+{
+	struct lidard_subscription *all[LIDARD_SUBSCRIPTIONS_MAX];
+	struct lidard_subscribe_opts opts = { .size = sizeof(opts), .queue = 2, .held = 1 };
+	struct lidard_client_opts patient = { .size = sizeof(patient), .timeout_ns = 30 * SECOND };
+	struct lidard_slice *slice;
+	unsigned int i, count;
+
+	if (lidard_client_new(&patient, &client) < 0)
+		return 1;
+	for (count = 0; count < LIDARD_SUBSCRIPTIONS_MAX; count++)
+		if (lidard_subscribe(client, "front", &opts, &all[count]) < 0)
+			break;
+	printf("%u subscriptions; %s\n", count, lidard_client_get_error(client));
+	fflush(stdout);
+	for (;;) {
+		for (i = 0; i < count; i++)
+			while (lidard_subscription_take(all[i], &slice) == 1)
+				lidard_slice_release(slice);
+		sleep_ms(20);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "follow") == 0)
 		return follow(atof(argv[2]), argc > 3);
+	if (argc > 1 && strcmp(argv[1], "crowd") == 0)
+		return be_a_crowd();
 	if (argc > 1 && strcmp(argv[1], "is-plain") == 0)
 		return !is_plain();
 	return run_scenarios(argc > 1 ? argv[1] : NULL);

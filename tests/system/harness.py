@@ -29,7 +29,7 @@ CONFIG = HERE + '/lidard.conf'
 DEADLINE = 60  # seconds: the machine may be very busy
 
 PROGRAMS = ['daemon/lidard', 'daemon/lidard-reclaim', 'tests/system/test_reader',
-            'libclient/liblidard.so.0', 'libclient/liblidard-iox.so', 'tools/lidarctl']
+            'tests/system/client_scenarios', 'libclient/liblidard.so.0', 'libclient/liblidard-iox.so', 'tools/lidarctl']
 
 
 class Failed(Exception):
@@ -325,6 +325,23 @@ class System:
     def restart_lidard(self):
         self.lidard = Lidard(self.users, environment=self.environment)
 
+    def succeed(self):
+        """A successor for a lidard that was killed. Return: had RouDi to be restarted, too?
+
+        It has when lidard died inside publish(): RouDi is locked for good, the
+        successor says so, and the service manager restarts both.
+        """
+        self.lidard = Lidard(self.users, ready=False, environment=self.environment)
+        try:
+            self.lidard.wait_for_line('ready: accepting subscriptions')
+            return False
+        except Failed:
+            equal(self.lidard.wait(0), 75, 'exit status of lidard')
+            check('does not answer' in self.lidard.errors(),
+                  'lidard says why: ' + self.lidard.errors()[-300:])
+        self.restart_all()
+        return True
+
     def restart_all(self):
         """As the service manager does when lidard ends with 75."""
         self.roudi.clear()
@@ -384,8 +401,9 @@ def check_sensor_account(s):
 
 def check_subscriber_account(s):
     where = f'subscriber {s["name"]} ({s["pid"]}): '
-    equal(s['published'], s['received'] + sum(s['skipped'].values()) + s['unseen'] + s['waiting'],
-          where + 'published = received + skipped + unseen + waiting')
+    equal(s['published'], s['received'] + sum(s['skipped'].values()) + s['unseen'] +
+          s['collecting'] + s['waiting'],
+          where + 'published = received + skipped + unseen + collecting + waiting')
     check(0 <= s['waiting'] <= s['queue'], where + f'waiting {s["waiting"]} of {s["queue"]}')
     equal(s['accounting'], 'ok', where + 'accounting')
 

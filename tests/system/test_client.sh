@@ -47,7 +47,7 @@ start_roudi
 start_lidard
 "$build/tests/system/client_scenarios" > $dir/scenarios
 bad=$?
-sed 's/^1\.\.18$/1..21/' $dir/scenarios
+sed 's/^1\.\.24$/1..27/' $dir/scenarios
 
 # check NUMBER NAME RESTARTS FILE...
 check() {
@@ -73,10 +73,10 @@ follow() {
 follow 5
 for i in 1 2 3; do stop $lidard_pid; sleep 0.2; start_lidard; sleep 0.8; done
 wait $wait_pid $fd_pid
-check 19 outlives_lidard 3 $dir/wait $dir/fd
+check 25 outlives_lidard 3 $dir/wait $dir/fd
 
 if "$build/tests/system/client_scenarios" is-plain; then
-	echo "ok 20 - outlives_roudi # SKIP iceoryx is loaded plainly"
+	echo "ok 26 - outlives_roudi # SKIP iceoryx is loaded plainly"
 else
 	follow 8
 	for i in 1 2 3; do
@@ -87,7 +87,7 @@ else
 		sleep 1
 	done
 	wait $wait_pid $fd_pid
-	check 20 outlives_roudi 3 $dir/wait $dir/fd
+	check 26 outlives_roudi 3 $dir/wait $dir/fd
 fi
 
 follow 3
@@ -95,7 +95,7 @@ kill -STOP $lidard_pid
 sleep 1
 kill -CONT $lidard_pid
 wait $wait_pid $fd_pid
-check 21 outlives_a_stopped_lidard 0 $dir/wait $dir/fd
+check 27 outlives_a_stopped_lidard 0 $dir/wait $dir/fd
 
 grep -v info $dir/lidard.log | sed 's/^/# /'
 exit $bad

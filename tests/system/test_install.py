@@ -186,6 +186,8 @@ def check_sysusers(path):
         problems = [f'no group {g}' for g in ('lidar', 'lidard') if g not in groups]
         if 'lidard' not in groups.get('lidar', '').split(','):
             problems.append('lidard is not a member of lidar')
+        if 'root' not in groups.get('lidar', '').split(','):
+            problems.append('root is not a member of lidar')
         return problems
 
 

@@ -48,6 +48,17 @@ static uint64_t take(uint64_t incarnation, uint64_t seq, uint64_t index)
 	return missing;
 }
 
+/* Part of a frame, from its own or another incarnation. */
+static struct lidard_slice_header collect(uint64_t incarnation, uint64_t seq, uint64_t index)
+{
+	struct lidard_slice_header h = header(incarnation, seq, index);
+
+	cr_assert(account_header_is_valid(&account, &h));
+	account_see(&account, &h);
+	account_collect(&account);
+	return h;
+}
+
 static void assert_balance(void)
 {
 	uint64_t skipped = 0;
@@ -55,7 +66,7 @@ static void assert_balance(void)
 
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
 		skipped += page.skipped[i];
-	cr_assert_eq(page.next_index - page.first_index, page.taken + skipped);
+	cr_assert_eq(page.next_index - page.first_index, page.taken + skipped + page.collecting);
 	cr_assert_eq(page.guard % 2, 0);
 }
 
@@ -217,4 +228,56 @@ Test(client_account, accepts_raw_bytes)
 	h.point_count = 0;
 	h.payload_bytes = 999;
 	cr_assert(account_header_is_valid(&account, &h));
+}
+
+Test(client_account, a_slice_counts_as_taken_when_its_frame_is_handed_out)
+{
+	struct lidard_slice_header a = collect(7, 10, 10), b = collect(7, 11, 11);
+
+	assert_balance();
+	cr_assert_eq(page.collecting, 2);
+	cr_assert_eq(page.taken, 0);
+	cr_assert_eq(page.held, 2);
+	account_hand_out(&account, &a, 2000);
+	account_hand_out(&account, &b, 2000);
+	assert_balance();
+	cr_assert_eq(page.collecting, 0);
+	cr_assert_eq(page.taken, 2);
+	cr_assert_eq(page.total_taken, 2);
+	cr_assert_eq(page.total_bytes, 128);
+	cr_assert_eq(page.held, 2);
+	cr_assert_eq(page.stages[LIDARD_STAGE_TAKE].count, 2);
+}
+
+Test(client_account, slices_of_a_frame_nobody_gets_are_skipped_by_policy)
+{
+	struct lidard_slice_header a = collect(7, 10, 10), b = collect(7, 13, 12);
+
+	account_give_up(&account, &a);
+	account_give_up(&account, &b);
+	assert_balance();
+	cr_assert_eq(page.collecting, 0);
+	cr_assert_eq(page.taken, 0);
+	cr_assert_eq(page.held, 0);
+	cr_assert_eq(page.skipped[LIDARD_SKIP_POLICY], 2);
+	cr_assert_eq(page.skipped[LIDARD_SKIP_QUEUE_FULL], 1);
+	cr_assert_eq(page.total_skipped[LIDARD_SKIP_POLICY], 2);
+	cr_assert_eq(page.stages[LIDARD_STAGE_TAKE].count, 0);
+}
+
+Test(client_account, a_frame_of_the_incarnation_before_only_counts_in_total)
+{
+	struct lidard_slice_header a = collect(7, 10, 10), b = collect(7, 11, 11);
+
+	collect(9, 0, 0);
+	assert_balance();
+	cr_assert_eq(page.collecting, 1);
+	account_hand_out(&account, &a, 2000);
+	account_give_up(&account, &b);
+	assert_balance();
+	cr_assert_eq(page.collecting, 1);
+	cr_assert_eq(page.taken, 0);
+	cr_assert_eq(page.total_taken, 1);
+	cr_assert_eq(page.total_skipped[LIDARD_SKIP_POLICY], 1);
+	cr_assert_eq(page.held, 2);
 }

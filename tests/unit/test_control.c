@@ -85,9 +85,23 @@ Test(control, hello_names_the_broker_and_a_runtime_name)
 	cr_assert(json_object_object_get_ex(reply, "parameters", &p));
 	cr_assert(json_object_object_get_ex(p, "broker", &o));
 	cr_assert_str_eq(json_object_get_string(o), "test");
+	cr_assert(json_object_object_get_ex(p, "reader_group", &o));
+	cr_assert_str_eq(json_object_get_string(o), "lidar");
+	cr_assert(json_object_object_get_ex(p, "reader_gid", &o));
+	cr_assert_eq(json_object_get_int(o), 61010);
+	cr_assert(json_object_object_get_ex(p, "writer_group", &o));
+	cr_assert(json_object_object_get_ex(p, "writer_gid", &o));
 	cr_assert(json_object_object_get_ex(p, "runtime_name", &o));
 	cr_assert_eq(strncmp(json_object_get_string(o), "lidard-client-", 14), 0);
 	json_object_put(reply);
+}
+
+Test(control, a_program_name_is_made_printable)
+{
+	json_object_put(call("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":1,"
+			     "\"program\":\"a\\nb\xff\",\"runtime_name\":\"\"}}",
+			     NULL));
+	cr_assert_str_eq(LIST_FIRST(&t.daemon.clients.clients)->program, "a?b?");
 }
 
 Test(control, another_version_is_refused)

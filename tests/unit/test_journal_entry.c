@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,14 @@ Test(journal_entry, a_symbolic_link_is_not_followed)
 	struct journal_entry e;
 
 	cr_assert_eq(symlinkat("/etc/hostname", dir_fd, NAME), 0);
+	cr_assert_lt(journal_entry_read(dir_fd, NAME, &e), 0);
+}
+
+Test(journal_entry, a_pipe_is_not_waited_for)
+{
+	struct journal_entry e;
+
+	cr_assert_eq(mkfifoat(dir_fd, NAME, 0600), 0);
 	cr_assert_lt(journal_entry_read(dir_fd, NAME, &e), 0);
 }
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transport_iox_sleep.c - see transport_iox_sleep.h */
+#include "libclient/transport_iox_sleep.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "libclient/export.h"
+
+/*
+ * A semaphore this high belongs to nobody who is about to sleep, so lowering it
+ * by half takes no wake-up from anybody.
+ */
+#define SEM_HIGH 65536
+
+/* What this thread's sleep is about, while it sleeps. */
+static __thread struct sleeper {
+	struct iox_sleep *sleep;
+	/* CLOCK_MONOTONIC */
+	struct timespec deadline;
+	bool interrupted;
+} *sleeper;
+
+static struct {
+	pthread_mutex_t lock;
+	struct iox_sleep *first;
+} all = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void lower_semaphores(void)
+{
+	struct iox_sleep *s;
+	int value;
+
+	pthread_mutex_lock(&all.lock);
+	for (s = all.first; s; s = s->next)
+		if (sem_getvalue(s->sem, &value) == 0 && value > SEM_HIGH)
+			for (value /= 2; value > 0 && sem_trywait(s->sem) == 0; value--)
+				;
+	pthread_mutex_unlock(&all.lock);
+}
+
+static void enlist(struct iox_sleep *s, sem_t *sem)
+{
+	pthread_mutex_lock(&all.lock);
+	s->sem = sem;
+	s->next = all.first;
+	all.first = s;
+	pthread_mutex_unlock(&all.lock);
+}
+
+static void delist(struct iox_sleep *s)
+{
+	struct iox_sleep **at;
+
+	pthread_mutex_lock(&all.lock);
+	for (at = &all.first; *at; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			break;
+		}
+	s->sem = NULL;
+	pthread_mutex_unlock(&all.lock);
+}
+
+/* Called by iceoryx: by a WaitSet, and by its keep-alive thread. */
+LIDARD_EXPORT int sem_timedwait(sem_t *sem, const struct timespec *abstime)
+{
+	int r;
+
+	if (!sleeper) {
+		lower_semaphores();
+		return sem_clockwait(sem, CLOCK_REALTIME, abstime);
+	}
+	if (!sleeper->sleep->sem)
+		enlist(sleeper->sleep, sem);
+	r = sem_clockwait(sem, CLOCK_MONOTONIC, &sleeper->deadline);
+	if (r < 0 && errno == EINTR) {
+		/* iceoryx would go on sleeping */
+		sleeper->interrupted = true;
+		errno = ETIMEDOUT;
+	}
+	return r;
+}
+
+int iox_sleep_open(struct iox_sleep *s, iox_sub_t port)
+{
+	s->waitset = iox_ws_init(&s->storage);
+	if (iox_ws_attach_subscriber_event(s->waitset, port, SubscriberEvent_DATA_RECEIVED, 0,
+					   NULL) == WaitSetResult_SUCCESS)
+		return 0;
+	iox_ws_deinit(s->waitset);
+	s->waitset = NULL;
+	return -EBUSY;
+}
+
+void iox_sleep_close(struct iox_sleep *s, iox_sub_t port)
+{
+	if (!s->waitset)
+		return;
+	delist(s);
+	iox_ws_detach_subscriber_event(s->waitset, port, SubscriberEvent_DATA_RECEIVED);
+	iox_ws_deinit(s->waitset);
+	s->waitset = NULL;
+}
+
+int iox_sleep_until_news(struct iox_sleep *s, iox_sub_t port, uint64_t timeout_ns)
+{
+	struct sleeper me = {
+		.sleep = s,
+		.deadline = clock_to_timespec(clock_now_ns() + timeout_ns),
+	};
+	iox_notification_info_t info;
+	uint64_t missed, count;
+
+	/* what comes from here on has a notification of its own */
+	if (iox_sub_has_chunks(port))
+		return 1;
+	sleeper = &me;
+	count = iox_ws_timed_wait(s->waitset, clock_to_timespec(timeout_ns), &info, 1, &missed);
+	sleeper = NULL;
+	if (me.interrupted)
+		return -EINTR;
+	return count > 0;
+}
