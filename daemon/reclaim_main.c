@@ -30,12 +30,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/broker_id.h"
 #include "common/cleanup.h"
 #include "daemon/broker_iox.h"
 #include "daemon/journal_entry.h"
 #include <iceoryx_binding_c/api.h>
 
-#define ROUDI_SOCKET "/tmp/roudi"
 /* Where iceoryx has the lock and the socket of a runtime name. */
 #define LOCK_FORMAT "/tmp/%s.lock"
 #define SOCKET_FORMAT "/tmp/%s"
@@ -82,7 +82,7 @@ static int take_identity(const struct stat *owner)
 {
 	struct stat roudi;
 
-	if (stat(ROUDI_SOCKET, &roudi) < 0 || setgroups(1, &roudi.st_gid) < 0 ||
+	if (stat(BROKER_SOCKET, &roudi) < 0 || setgroups(1, &roudi.st_gid) < 0 ||
 	    setresgid(owner->st_gid, owner->st_gid, owner->st_gid) < 0 ||
 	    setresuid(owner->st_uid, owner->st_uid, owner->st_uid) < 0)
 		return -errno;

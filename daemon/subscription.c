@@ -108,9 +108,11 @@ bool subscription_read_page(const struct subscription *s, struct lidard_subscrib
 /* Slices the reader says it saw. Return: false if that is more than there can be. */
 static bool sum_seen(const struct lidard_subscriber_page *page, uint64_t *ret_seen)
 {
-	uint64_t sum = page->taken;
+	uint64_t sum;
 	unsigned int i;
 
+	if (__builtin_add_overflow(page->taken, page->collecting, &sum))
+		return false;
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
 		if (__builtin_add_overflow(sum, page->skipped[i], &sum))
 			return false;

@@ -31,7 +31,13 @@
 static volatile int counting;
 static volatile unsigned int allocations;
 
-#ifndef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+#if !SANITIZED
 void *__libc_malloc(size_t bytes);
 
 void *malloc(size_t bytes)
@@ -45,11 +51,7 @@ void *malloc(size_t bytes)
 /* Without link-map namespaces iceoryx is part of this process: less is promised. */
 static int is_plain(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	return 1;
-#else
-	return getenv("LIDARD_NO_NAMESPACE") != NULL;
-#endif
+	return SANITIZED || getenv("LIDARD_NO_NAMESPACE");
 }
 
 static const char *failed;

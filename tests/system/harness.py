@@ -325,6 +325,23 @@ class System:
     def restart_lidard(self):
         self.lidard = Lidard(self.users, environment=self.environment)
 
+    def succeed(self):
+        """A successor for a lidard that was killed. Return: had RouDi to be restarted, too?
+
+        It has when lidard died inside publish(): RouDi is locked for good, the
+        successor says so, and the service manager restarts both.
+        """
+        self.lidard = Lidard(self.users, ready=False, environment=self.environment)
+        try:
+            self.lidard.wait_for_line('ready: accepting subscriptions')
+            return False
+        except Failed:
+            equal(self.lidard.wait(0), 75, 'exit status of lidard')
+            check('does not answer' in self.lidard.errors(),
+                  'lidard says why: ' + self.lidard.errors()[-300:])
+        self.restart_all()
+        return True
+
     def restart_all(self):
         """As the service manager does when lidard ends with 75."""
         self.roudi.clear()

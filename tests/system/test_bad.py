@@ -174,8 +174,8 @@ def wrong_group():
 
 @case('a reader that writes into a payload dies of SIGSEGV; the data stays right')
 def write_payload():
-    System(sensor('front', crc='yes', sim_hz=20), users=True)
-    steady = Reader('front', '--check', '--crc', '--queue', 64, user='lidar-reader')
+    System(sensor('front', crc='yes', subscriber_slices=500), users=True)
+    steady = Reader('front', '--check', '--crc', '--queue', 200, user='lidar-reader')
     for _ in range(3):
         vandal = Reader('front', '--write', user='lidar-reader', connected=False)
         status = vandal.wait()
@@ -215,7 +215,7 @@ def broken_sensors():
     with open(HERE + '/broken.json', 'w', encoding='utf-8') as f:
         f.write('{"beam_altitude_angles": [')
     system = System(
-        sensor('good', sim_hz=20, crc='yes'),
+        sensor('good', crc='yes'),
         replay('missing', replay_file='/nonexistent/a.pcap'),
         replay('garbage', replay_file=HERE + '/garbage.pcap'),
         replay('empty', replay_file=HERE + '/empty.pcap'),
@@ -224,7 +224,7 @@ def broken_sensors():
         replay('badmeta', metadata=HERE + '/broken.json'),
         replay('othermeta', metadata=HERE + '/other.json'),
         replay('nodecoder', decoder='nobody'))
-    reader = Reader('good', '--check', '--crc', '--queue', 64)
+    reader = Reader('good', '--check', '--crc', '--queue', 200)
     reader.wait_slices(200)
     status = system.status()
     equal(status['degraded'], True, 'degraded')
@@ -273,24 +273,24 @@ def reloaded(system, what):
 @case('SIGHUP adds, changes and removes sensors; one that did not change streams without a gap')
 def reload_sensors():
     spare = sensor('spare', subscriber_slices=1000)
-    system = System(sensor('front', sim_hz=20, crc='yes'), sensor('rear'), spare)
-    steady = Reader('front', '--check', '--crc', '--queue', 64)
+    system = System(sensor('front', crc='yes'), sensor('rear'), spare)
+    steady = Reader('front', '--check', '--crc', '--queue', 200)
     rear = Reader('rear', '--check', '--patient')
     rear.wait_slices(5)
     # added: left; removed: spare, whose memory the new one takes
-    write_config(sensor('front', sim_hz=20, crc='yes'), sensor('rear'), sensor('left'))
+    write_config(sensor('front', crc='yes'), sensor('rear'), sensor('left'))
     reloaded(system, 'left: offered')
     equal([s['name'] for s in system.status()['sensors']], ['front', 'rear', 'left'], 'sensors')
     left = Reader('left', '--check')
     left.wait_slices(5)
     equal(left.finish()['violations'], 0, 'violations')
     # changed: rear
-    write_config(sensor('front', sim_hz=20, crc='yes'), sensor('rear', sim_hz=5), sensor('left'))
+    write_config(sensor('front', crc='yes'), sensor('rear', sim_hz=5), sensor('left'))
     reloaded(system, 'rear: configured anew')
     rear.wait_event('resumed')
     rear.wait_slices(5)
     # removed: rear, left
-    write_config(sensor('front', sim_hz=20, crc='yes'))
+    write_config(sensor('front', crc='yes'))
     reloaded(system, 'rear: removed')
     equal([s['name'] for s in system.status()['sensors']], ['front'], 'sensors')
     equal(rear.wait_event('error')['errno'], 'ENOENT', 'error of the reader of a removed sensor')
@@ -303,8 +303,8 @@ def reload_sensors():
 
 @case('SIGHUP with a broken configuration keeps the old one, and says what is wrong')
 def reload_broken():
-    system = System(sensor('front', sim_hz=20), sensor('rear'))
-    steady = Reader('front', '--check', '--queue', 64)
+    system = System(sensor('front'), sensor('rear'))
+    steady = Reader('front', '--check', '--queue', 200)
     rear = Reader('rear', '--check')
     for broken, words in (
             (lambda: write_config(sensor('front'), extra='[sensor x]\nloans = x\n'), 'loans = x'),
@@ -378,8 +378,8 @@ def notify():
 
 @case('an abnormal client of the control socket harms nobody')
 def odd_clients():
-    system = System(sensor('front', sim_hz=20))
-    steady = Reader('front', '--check', '--queue', 64)
+    system = System(sensor('front'))
+    steady = Reader('front', '--check', '--queue', 200)
     held = []
     for data in (b'\0', b'{}\0', b'garbage\0', b'{"method": 7}\0', b'[' * 100000 + b'\0',
                  b'{"method": "io.lidard.Nothing"}\0', b'x' * 2_000_000,

@@ -1,22 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # test_client.sh BUILD_ROOT: liblidard against RouDi and lidard, which are
-# killed under it.  RouDi's socket and memory have fixed names, so everything
-# runs in a mount and IPC name space of its own, on memory of its own.
+# killed under it.  To be run by in-sandbox.
 set -u
 build=$1
-
-if [ "${LIDARD_TEST_PRIVATE:-}" != 1 ]; then
-	command -v iox-roudi > /dev/null || { echo "1..0 # SKIP no iox-roudi"; exit 77; }
-	unshare --mount --ipc --propagation private true 2> /dev/null ||
-		{ echo "1..0 # SKIP not allowed to make name spaces"; exit 77; }
-	LIDARD_TEST_PRIVATE=1 exec unshare --mount --ipc --propagation private "$0" "$@"
-fi
-
-mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /mnt || exit 77
-# the build tree may lie below /tmp
-mkdir /mnt/build && mount --bind "$build" /mnt/build && build=/mnt/build
-mkdir /mnt/tmp && mount --bind /mnt/tmp /tmp || exit 77
 
 dir=/tmp/lab
 mkdir -p $dir/state

@@ -6,7 +6,8 @@ import signal
 from harness import (BIN, Reader, System, case, check, check_accounts, check_subscriber_account,
                      equal, find_sensor, find_subscriber, main, note, run, sensor, wait_for)
 
-SENSOR = {'sim_hz': 20, 'crc': 'yes', 'subscriber_slices': 400}
+# queues of others last 1.5 s: this is not about a machine that is busy elsewhere
+SENSOR = {'sim_hz': 10, 'crc': 'yes', 'subscriber_slices': 636}
 
 
 def unharmed(reader, slices):
@@ -17,7 +18,7 @@ def unharmed(reader, slices):
 
 
 def others():
-    return [Reader('front', '--check', '--crc', '--queue', 128, '--held', 4) for _ in range(2)]
+    return [Reader('front', '--check', '--crc', '--queue', 250, '--held', 4) for _ in range(2)]
 
 
 def subscriber(system, reader):
@@ -62,7 +63,7 @@ def frozen():
     wait_for(lambda: system.status()['now_ns'] - before > 10e9, '10 s to pass', 120)
     account = subscriber(system, reader)
     missed = find_sensor(system.status(), 'front')['published'] - start
-    check(account['unseen'] + account['waiting'] >= missed - 20 > 1000,
+    check(account['unseen'] + account['waiting'] >= missed - 20 > 500,
           f'{account["unseen"]} unseen of {missed}')
     reader.thaw()
     reader.wait_slices(40)
@@ -75,7 +76,7 @@ def frozen():
                                                  f'{account["unseen"]}')
     note(f'frozen for 10 s: {final["skipped"]} of {missed} slices skipped, the rest were queued')
     for r in steady:
-        unharmed(r, 1000)
+        unharmed(r, 500)
     equal(sum(find_sensor(system.status(), 'front')['dropped'].values()), 0, 'dropped')
 
 
@@ -94,7 +95,7 @@ def holds_all():
     final = greedy.finish()
     equal(final['violations'], 0, 'violations')
     for r in steady:
-        unharmed(r, 100)
+        unharmed(r, 50)
     equal(sum(find_sensor(system.status(), 'front')['dropped'].values()), 0, 'dropped')
 
 
@@ -108,9 +109,9 @@ def all_frozen():
         wait_for(lambda p=r: p.stats()['kept'] == 18, 'the readers to hold what they may')
         r.freeze()
     front = find_sensor(system.status(), 'front')
-    equal(front['reserved_slices'], 2 * 132 + 4 * 32, 'reserved slices')
+    equal(front['reserved_slices'], 2 * 254 + 4 * 32, 'reserved slices')
     for r in steady:
-        r.wait_slices(300)
+        r.wait_slices(200)
     front = find_sensor(system.status(), 'front')
     equal(sum(front['dropped'].values()), 0, 'dropped')
     check_accounts(system.status())
@@ -122,7 +123,7 @@ def all_frozen():
         r.wait_slices(10)
         equal(r.finish()['violations'], 0, 'violations')
     for r in steady:
-        unharmed(r, 300)
+        unharmed(r, 200)
 
 
 @case('a slow reader of whole frames loses frames, not slices of others')

@@ -24,8 +24,8 @@ def check_final(final, slices=1):
 @case('three readers lose nothing of 100 MB/s, and every CRC is right')
 def three_readers():
     system = System(sensor('front', sim_rate='100M', slice_bytes='256K', crc='yes',
-                           subscriber_slices=420))
-    readers = [Reader('front', '--crc', '--check', '--queue', 128, '--held', 4)
+                           subscriber_slices=800))
+    readers = [Reader('front', '--crc', '--check', '--queue', 250, '--held', 4)
                for _ in range(3)]
     for r in readers:
         r.wait_slices(800)
@@ -118,8 +118,8 @@ def latest_frames():
 
 @case('lossless: a reader that is fast enough loses nothing; a slow one is told')
 def lossless():
-    System(sensor('front', sim_hz=20))
-    fast = Reader('front', '--policy', 'lossless', '--check', '--queue', 64)
+    System(sensor('front', subscriber_slices=500))
+    fast = Reader('front', '--policy', 'lossless', '--check', '--queue', 250)
     slow = Reader('front', '--policy', 'lossless', '--check', '--queue', 2, '--slow', 30)
     fast.wait_slices(300)
     check_accounts(settled_status([fast, slow]))
@@ -133,9 +133,9 @@ def lossless():
 
 @case('every way to wait gets every slice')
 def wait_modes():
-    System(sensor('front', sim_hz=20, crc='yes', subscriber_slices=512))
+    System(sensor('front', crc='yes', subscriber_slices=512))
     for mode in ('block', 'spin', 'poll', 'fd'):
-        reader = Reader('front', '--wait', mode, '--check', '--crc', '--queue', 64)
+        reader = Reader('front', '--wait', mode, '--check', '--crc', '--queue', 250)
         reader.wait_slices(100)
         final = reader.finish()
         check_final(final, 100)
@@ -146,8 +146,8 @@ def wait_modes():
 @case('whole frames arrive whole')
 def frames():
     # 32 beams x 1024 columns x 32 bytes: a frame is 16 slices of 64K
-    System(sensor('front', sim_hz=20, crc='yes'))
-    readers = [Reader('front', '--frames', '--crc', '--check', '--queue', 64, '--held', 40,
+    System(sensor('front', crc='yes', subscriber_slices=600))
+    readers = [Reader('front', '--frames', '--crc', '--check', '--queue', 250, '--held', 40,
                       '--wait', mode) for mode in ('block', 'fd')]
     wait_for(lambda: all(r.stats()['frames'] >= 30 for r in readers), '30 frames')
     for r in readers:
@@ -168,8 +168,8 @@ def frame_too_large():
 
 @case('readers come and go while others read on')
 def come_and_go():
-    system = System(sensor('front', sim_hz=20, crc='yes'))
-    steady = Reader('front', '--check', '--crc', '--queue', 64)
+    system = System(sensor('front', crc='yes', subscriber_slices=500))
+    steady = Reader('front', '--check', '--crc', '--queue', 250)
     baseline = None
     for _ in range(10):
         reader = Reader('front', '--check')

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "daemon/varlink.h"
+#include "tests/support/needs.h"
 #include "tests/support/test_daemon.h"
 
 static struct test_daemon t;
@@ -23,6 +24,7 @@ static int fd;
 
 static void begin(void)
 {
+	needs_pidfd();
 	test_daemon_init(&t);
 	fd = test_daemon_connect(&t, &v);
 }

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/needs.h"
+
 #define NAME "lidard-client-12-00ab34cd"
 
 static char dir[] = "/tmp/lidard-journal-XXXXXX";
@@ -99,6 +101,7 @@ Test(journal_entry, a_process_of_another_time_is_dead)
 {
 	struct journal_entry e = { .pid = getpid() };
 
+	needs_pidfd();
 	e.start_time = journal_entry_read_start_time(e.pid);
 	cr_assert_gt(e.start_time, 0);
 	cr_assert(journal_entry_is_alive(&e));
@@ -108,9 +111,11 @@ Test(journal_entry, a_process_of_another_time_is_dead)
 
 Test(journal_entry, a_zombie_is_dead)
 {
-	struct journal_entry e = { .pid = fork() };
+	struct journal_entry e = { 0 };
 	siginfo_t info;
 
+	needs_pidfd();
+	e.pid = fork();
 	if (e.pid == 0)
 		_exit(0);
 	cr_assert_eq(waitid(P_PID, (id_t)e.pid, &info, WEXITED | WNOWAIT), 0);
