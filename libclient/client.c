@@ -238,7 +238,7 @@ static void resume_subscriptions(struct lidard_client *c)
 	struct lidard_subscription *s;
 
 	/* the same lidard still sets memory aside for what we had before */
-	for (s = c->subscriptions; s && c->same_server && client_is_connected(c); s = s->next)
+	for (s = c->subscriptions; s && client_is_connected(c); s = s->next)
 		subscription_forget(s, clock_now_ns() + CLIENT_RESUME_NS);
 	for (s = c->subscriptions; s && client_is_connected(c); s = s->next)
 		subscription_resume(s, clock_now_ns() + CLIENT_RESUME_NS);

@@ -24,7 +24,7 @@ struct json_object;
 
 /** Time between two attempts to reach lidard. */
 #define CLIENT_RETRY_NS (100 * NSEC_PER_MSEC)
-/** While the application waits for slices, or takes leave, lidard may take this long to answer. */
+/** While the application waits for slices, lidard may take this long to answer. */
 #define CLIENT_RESUME_NS (200 * NSEC_PER_MSEC)
 
 struct lidard_client {

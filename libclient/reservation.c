@@ -59,17 +59,21 @@ static int subscribe(struct reservation *r, uint64_t deadline_ns, struct varlink
 	return result;
 }
 
-static void unsubscribe(struct lidard_client *c, uint64_t id, uint64_t deadline_ns)
+/* Return: 0 or lidard's answer; -ENOTCONN, -ETIMEDOUT, -ENOMEM: there was none. */
+static int unsubscribe(struct lidard_client *c, uint64_t id, uint64_t deadline_ns)
 {
 	struct json_object *p = json_object_new_object();
 	struct varlink_reply reply;
+	int result;
 
 	if (!p)
-		return;
+		return -ENOMEM;
 	json_object_object_add(p, "subscription", json_object_new_int64((int64_t)id));
-	if (client_exchange(c, LIDARD_METHOD_UNSUBSCRIBE, p, deadline_ns, &reply) == 0)
+	result = client_exchange(c, LIDARD_METHOD_UNSUBSCRIBE, p, deadline_ns, &reply);
+	if (result == 0)
 		varlink_reply_deinit(&reply);
 	json_object_put(p);
+	return result;
 }
 
 static int renew_page(struct reservation *r, int fd)
@@ -129,9 +133,12 @@ bool reservation_is_live(const struct reservation *r)
 
 void reservation_cancel(struct reservation *r, uint64_t deadline_ns)
 {
-	if (r->id)
+	/* without an answer lidard may have it still: the next connection asks again */
+	if (r->id) {
 		unsubscribe(r->client, r->id, deadline_ns);
-	r->id = 0;
+		if (client_is_connected(r->client))
+			r->id = 0;
+	}
 }
 
 void reservation_deinit(struct reservation *r)

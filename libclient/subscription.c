@@ -85,7 +85,10 @@ static bool is_transient(struct lidard_subscription *s, int error, uint64_t now_
 
 void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns)
 {
-	reservation_cancel(&s->reservation, deadline_ns);
+	if (s->client->same_server)
+		reservation_cancel(&s->reservation, deadline_ns);
+	else
+		s->reservation.id = 0;
 }
 
 void subscription_resume(struct lidard_subscription *s, uint64_t deadline_ns)
@@ -243,6 +246,26 @@ static void release_all(struct lidard_subscription *s)
 			port_release(s->slices[i].port, s->slices[i].payload);
 }
 
+/* lidard keeps what it is not asked to free until the process is gone, so not too short either. */
+static uint64_t farewell_ns(const struct lidard_client *c)
+{
+	return c->timeout_ns < NSEC_PER_SEC ? c->timeout_ns : NSEC_PER_SEC;
+}
+
+/* Also when the connection is broken, noticed or not: as long as the process lives, only a call helps. */
+static void take_leave(struct lidard_subscription *s)
+{
+	struct lidard_client *c = s->client;
+
+	if (reservation_is_live(&s->reservation))
+		reservation_cancel(&s->reservation, clock_now_ns() + farewell_ns(c));
+	if (s->reservation.id == 0)
+		return;
+	client_service(c, UINT64_MAX);
+	if (client_is_connected(c) && c->same_server)
+		reservation_cancel(&s->reservation, clock_now_ns() + farewell_ns(c));
+}
+
 LIDARD_EXPORT struct lidard_subscription *
 lidard_subscription_free(struct lidard_subscription *subscription)
 {
@@ -255,9 +278,7 @@ lidard_subscription_free(struct lidard_subscription *subscription)
 	if (!fork_guard_is_foreign(s->generation)) {
 		release_all(s);
 		port_free(s->port);
-		if (reservation_is_live(&s->reservation))
-			reservation_cancel(&s->reservation,
-					   clock_now_ns() + CLIENT_RESUME_NS);
+		take_leave(s);
 	}
 	frame_collector_deinit(&s->collector);
 	reservation_deinit(&s->reservation);
@@ -301,6 +322,9 @@ static struct lidard_slice *hand_out(struct lidard_subscription *s, enum subscri
 				     struct lidard_slice *slice)
 {
 	slice->taken_ns = clock_now_ns();
+	/* a reader that is never idle never looks */
+	if (__builtin_expect(!s->account.page->connected, 0))
+		account_set_connected(&s->account, true);
 	if (what == SUBSCRIPTION_COLLECT)
 		account_collect(&s->account);
 	else

@@ -69,7 +69,7 @@ struct lidard_subscription {
 	struct frame_collector collector;
 };
 
-/** The client has a new connection to the same lidard: give up what was reserved in the old one. */
+/** The client has a new connection: give up what was reserved in the old one; another lidard has nothing. */
 void subscription_forget(struct lidard_subscription *s, uint64_t deadline_ns);
 
 /** The client has a new connection: subscribe there. What fails is tried again later. */

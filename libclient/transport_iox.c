@@ -79,6 +79,15 @@ static struct {
 	bool protected;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+/* Who takes leave of ports; used under life.lock, one at a time. */
+static struct {
+	bool running;
+	sem_t wanted;
+	sem_t done;
+	struct transport_subscription *subscription;
+	bool gone;
+} farewell;
+
 static int iox_probe(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BROKER_SOCKET };
@@ -269,61 +278,62 @@ static bool destroy_port(struct transport_subscription *s)
 	return true;
 }
 
-struct farewell {
-	struct transport_subscription *subscription;
-	sem_t done;
-	bool gone;
-};
-
-static void *say_farewell(void *context)
+static void *say_farewells(void *context)
 {
-	struct farewell *f = context;
-
-	f->gone = destroy_port(f->subscription);
-	sem_post(&f->done);
+	for (;;) {
+		sem_wait(&farewell.wanted);
+		farewell.gone = destroy_port(farewell.subscription);
+		sem_post(&farewell.done);
+	}
 	return NULL;
+}
+
+static int start_farewells(void)
+{
+	pthread_t thread;
+	sigset_t old;
+	int r;
+
+	if (farewell.running)
+		return 0;
+	sem_init(&farewell.wanted, 0, 0);
+	sem_init(&farewell.done, 0, 0);
+	block_signals(&old);
+	r = pthread_create(&thread, NULL, say_farewells, NULL);
+	restore_signals(&old);
+	if (r != 0)
+		return -r;
+	pthread_detach(thread);
+	farewell.running = true;
+	return 0;
 }
 
 /*
  * A publisher killed inside publish() leaves the mutex of a subscriber's queue
  * locked for good, and taking leave of that queue takes the mutex.  A thread
  * does it, so that only the thread is lost; the life is over then, as RouDi
- * hangs, too.
+ * hangs, too.  It is the same thread for all: one for each would leave behind
+ * what the two libcs of a process keep for a thread, and after some thousand
+ * of them a heap that is no heap any more.
  */
 static bool destroy_port_in_time(struct transport_subscription *s)
 {
 	struct timespec deadline = clock_to_timespec(clock_now_ns() + FAREWELL_TIMEOUT_NS);
-	struct farewell *f = calloc(1, sizeof(*f));
-	pthread_t thread;
-	sigset_t old;
-	bool gone;
 	int r;
 
-	if (!f)
+	if (start_farewells() < 0)
 		return false;
-	f->subscription = s;
-	sem_init(&f->done, 0, 0);
-	block_signals(&old);
-	r = pthread_create(&thread, NULL, say_farewell, f);
-	restore_signals(&old);
-	if (r != 0) {
-		sem_destroy(&f->done);
-		free(f);
-		return false;
-	}
-	while ((r = sem_clockwait(&f->done, CLOCK_MONOTONIC, &deadline)) < 0 && errno == EINTR)
+	farewell.subscription = s;
+	sem_post(&farewell.wanted);
+	while ((r = sem_clockwait(&farewell.done, CLOCK_MONOTONIC, &deadline)) < 0 &&
+	       errno == EINTR)
 		;
 	if (r < 0) {
-		/* the thread may still come back to it: f stays */
+		/* the thread may still come back to it, and nobody asks it again */
 		iox_guard_give_up();
-		pthread_detach(thread);
 		return false;
 	}
-	pthread_join(thread, NULL);
-	gone = f->gone;
-	sem_destroy(&f->done);
-	free(f);
-	return gone;
+	return farewell.gone;
 }
 
 static void iox_unsubscribe(struct transport_subscription *s)

@@ -225,7 +225,7 @@ const char *lidard_client_get_error(const struct lidard_client *client);
 
 /** lidard_subscription_free() - NULL is allowed; slices and frames still lent become invalid.
  *
- * Waits for lidard's answer for 200 ms at most. Return: NULL.
+ * Waits for lidard's answer for one second at most. Return: NULL.
  */
 struct lidard_subscription *lidard_subscription_free(struct lidard_subscription *subscription);
 
