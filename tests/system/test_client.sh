@@ -6,7 +6,8 @@ set -u
 build=$1
 [ -n "${LIDARD_IN_SANDBOX:-}" ] || exec "$build/tests/in-sandbox" -- "$0" "$@"
 
-dir=/tmp/lab
+# not a fixed name: what /tmp held outside is there, too
+dir=$(mktemp -d) || exit 1
 mkdir -p $dir/state
 cat > $dir/lidard.conf << EOF
 [lidard]
