@@ -2,10 +2,9 @@
 /*
  * stage.h - where contenders perform: RouDi, publishers, readers, turns
  *
- * A stage has a RouDi of its own in a private mount and IPC namespace, with
- * /dev/shm and /tmp of its own, so it disturbs no other iceoryx on the machine
- * and leaves nothing behind: whatever ends the driver, the kernel ends its
- * children with it.  Both publishers stay for the whole run; in each turn one
+ * A stage has a RouDi of its own, so the driver is to be run by
+ * tests/support/in_sandbox.c: it disturbs no other iceoryx on the machine and
+ * leaves nothing behind.  Both publishers stay for the whole run; in each turn one
  * of them publishes and the other rests, so that rounds can be interleaved.
  *
  * With two CPUs or more publishers are pinned to the first and readers to the
@@ -24,8 +23,6 @@
 #include "bench/page.h"
 
 #define STAGE_SENSORS_MAX 4u
-/** Meson's exit status for what cannot run here. */
-#define STAGE_SKIP 77
 
 struct stage_plan {
 	/** A sensor for each size. */
@@ -63,7 +60,7 @@ struct stage_turn {
 	uint32_t sample_count;
 };
 
-/** Build the stage; the driver must have one thread. Exits with STAGE_SKIP where that cannot be. */
+/** Build the stage; the driver must have one thread. */
 void stage_open(struct stage *stage, const struct stage_plan *plan);
 void stage_close(struct stage *stage);
 

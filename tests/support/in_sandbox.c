@@ -9,6 +9,8 @@
  * behind ends with it.  With --roudi, RouDi runs there with that configuration;
  * the command has to wait until it answers.
  *
+ * The command finds LIDARD_IN_SANDBOX in its environment.
+ *
  * Ends with the command's status, as a shell would; with 77 and a TAP skip where
  * sandboxes cannot be made.
  */
@@ -61,6 +63,9 @@ static int run_as_init(const char *roudi_config, const char *const *command)
 		fprintf(stderr, "in-sandbox: /proc: %s\n", strerror(errno));
 		return EXIT_TROUBLE;
 	}
+	setenv("LIDARD_IN_SANDBOX", "1", 1);
+	/* /dev/shm as it is elsewhere; without huge pages in the kernel there is nothing to refuse */
+	(void)!mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, "huge=never");
 	if (roudi_config && start(roudi, STDERR_FILENO) < 0)
 		return EXIT_TROUBLE;
 	pid = start(command, STDOUT_FILENO);

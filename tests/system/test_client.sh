@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # test_client.sh BUILD_ROOT: liblidard against RouDi and lidard, which are
-# killed under it.  To be run by in-sandbox.
+# killed under it, in a sandbox.
 set -u
 build=$1
+[ -n "${LIDARD_IN_SANDBOX:-}" ] || exec "$build/tests/in-sandbox" -- "$0" "$@"
 
-dir=/tmp/lab
+# not a fixed name: what /tmp held outside is there, too
+dir=$(mktemp -d) || exit 1
 mkdir -p $dir/state
 cat > $dir/lidard.conf << EOF
 [lidard]
