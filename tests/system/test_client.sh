@@ -24,25 +24,40 @@ subscriber_slices=200
 crc=yes
 EOF
 export LIDARD_SOCKET=$dir/control
-roudi_pid= lidard_pid=
-trap 'kill -9 $roudi_pid $lidard_pid 2> /dev/null' EXIT
+trap 'for name in lidard roudi; do kill -9 "$(cat $dir/$name.pid)"; done 2> /dev/null' EXIT
 
 lidard() { "$build/daemon/lidard" --config $dir/lidard.conf "$@"; }
 
+# stop NAME
+stop() {
+	kill -9 "$(cat $dir/$1.pid)"
+	while kill -0 "$(cat $dir/$1.pid)"; do sleep 0.01; done
+} 2> /dev/null
+
 start_roudi() {
 	iox-roudi -m off -c $dir/roudi.toml > $dir/roudi.log 2>&1 &
-	roudi_pid=$!
+	echo $! > $dir/roudi.pid
 	lidard --wait-roudi
+}
+
+# As the service manager does: 75 says that RouDi is lost, as it is when lidard was
+# killed inside publish(); then both start again.
+keep_lidard() {
+	while "$build/daemon/lidard" --config $dir/lidard.conf >> $dir/lidard.log 2>&1 &
+		echo $! > $dir/lidard.pid
+		wait $!
+		[ $? = 75 ]
+	do
+		stop roudi
+		start_roudi
+	done
 }
 
 start_lidard() {
 	rm -f $dir/control
-	"$build/daemon/lidard" --config $dir/lidard.conf >> $dir/lidard.log 2>&1 &
-	lidard_pid=$!
-	for i in $(seq 100); do [ -S $dir/control ] && break; sleep 0.05; done
+	keep_lidard 2> /dev/null &
+	for i in $(seq 200); do [ -S $dir/control ] && break; sleep 0.05; done
 }
-
-stop() { for pid; do kill -9 "$pid"; wait "$pid"; done 2> /dev/null; }
 
 lidard --print-roudi-config > $dir/roudi.toml || exit 1
 start_roudi
@@ -73,7 +88,7 @@ follow() {
 }
 
 follow 5
-for i in 1 2 3; do stop $lidard_pid; sleep 0.2; start_lidard; sleep 0.8; done
+for i in 1 2 3; do stop lidard; sleep 0.2; start_lidard; sleep 0.8; done
 wait $wait_pid $fd_pid
 check 25 outlives_lidard 3 $dir/wait $dir/fd
 
@@ -82,7 +97,8 @@ if "$build/tests/system/client_scenarios" is-plain; then
 else
 	follow 8
 	for i in 1 2 3; do
-		stop $roudi_pid $lidard_pid
+		stop lidard
+		stop roudi
 		sleep 0.2
 		start_roudi
 		start_lidard
@@ -93,9 +109,9 @@ else
 fi
 
 follow 3
-kill -STOP $lidard_pid
+kill -STOP "$(cat $dir/lidard.pid)"
 sleep 1
-kill -CONT $lidard_pid
+kill -CONT "$(cat $dir/lidard.pid)"
 wait $wait_pid $fd_pid
 check 27 outlives_a_stopped_lidard 0 $dir/wait $dir/fd
 
