@@ -116,7 +116,8 @@ static bool sum_seen(const struct lidard_subscriber_page *page, uint64_t *ret_se
 	for (i = 0; i < LIDARD_SKIP_COUNT; i++)
 		if (__builtin_add_overflow(sum, page->skipped[i], &sum))
 			return false;
-	return !__builtin_add_overflow(sum, page->collecting, ret_seen);
+	*ret_seen = sum;
+	return true;
 }
 
 void subscription_get_account(const struct subscription *s,

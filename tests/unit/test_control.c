@@ -387,6 +387,25 @@ Test(control, an_account_that_adds_up_holds)
 	cr_assert_eq(a.unseen, 0);
 }
 
+Test(control, slices_of_a_frame_under_way_count_once)
+{
+	struct lidard_subscriber_page *page;
+	struct subscription *s = subscribe(&page);
+	struct subscription_account a;
+
+	t.sensor->next_publish_index = 110;
+	page->incarnation = 1;
+	page->first_index = 10;
+	page->next_index = 105;
+	page->taken = 80;
+	page->skipped[LIDARD_SKIP_POLICY] = 2;
+	page->collecting = 13;
+	a = account_of(s);
+	cr_assert(a.holds);
+	cr_assert_eq(a.collecting, 13);
+	cr_assert_eq(a.waiting, 5);
+}
+
 Test(control, what_the_queue_cannot_hold_is_unseen)
 {
 	struct lidard_subscriber_page *page;
