@@ -158,6 +158,8 @@ int varlink_feed(struct varlink *v, const char *bytes, size_t count)
 	size_t length, start = 0;
 	int r;
 
+	if (count == 0)
+		return 0; /* and no buffer yet, perhaps */
 	if (v->in_bytes + count > v->in_size) {
 		in = realloc(v->in, v->in_bytes + count);
 		if (!in)

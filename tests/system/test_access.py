@@ -14,9 +14,11 @@ from harness import (BIN, SOCKET, Process, Reader, Reclaimer, Skip, System, case
 
 # a mount namespace of its own, changed by the script, in which the rest runs
 PRIVATE = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c']
-OWN_TMP = ('mkdir -p /run/here && mount --bind /tmp/lidard-test /run/here && '
-           'mount -t tmpfs none /tmp && chmod 1777 /tmp && mkdir /tmp/lidard-test && '
-           'mount --bind /run/here /tmp/lidard-test && ')
+# the directories stay: the build may lie in one of them
+OWN_TMP = ('mkdir -p /run/here && mount --rbind /tmp /run/here && '
+           'mount -t tmpfs none /tmp && chmod 1777 /tmp && '
+           'for d in /run/here/*/; do mkdir "/tmp/${d#/run/here/}" && '
+           'mount --rbind "$d" "/tmp/${d#/run/here/}" || exit 1; done && ')
 # somebody else listens there, as long as the reader lives
 OTHER_ROUDI = ('exec python3 -c "import os, socket, sys; s = socket.socket(1, 2); '
                's.bind(\'/tmp/roudi\'); s.set_inheritable(True); '
