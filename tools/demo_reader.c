@@ -94,7 +94,7 @@ static void perceive(struct reader *r, const struct lidard_slice_header *h,
 		     const struct lidard_point_xyzirt *points)
 {
 	perception_add(r->perception, points, h->point_count, r->params->stride);
-	if (h->flags & LIDARD_SLICE_LAST) {
+	if (stream_ends_frame(h)) {
 		perception_finish(r->perception);
 		r->result->clusters = r->perception->clusters;
 	}
@@ -114,7 +114,7 @@ static void keep(struct reader *r, const struct lidard_slice_header *h, const vo
 		return;
 	}
 	r->result->kept_bytes += h->payload_bytes;
-	if (h->flags & LIDARD_SLICE_LAST)
+	if (stream_ends_frame(h))
 		r->result->kept_frames++;
 }
 
@@ -126,7 +126,7 @@ static int on_slice(void *data, struct stream *stream, const struct lidard_slice
 	struct reader *r = data;
 	int error = 0;
 
-	if (h->flags & LIDARD_SLICE_LAST)
+	if (stream_ends_frame(h))
 		r->result->frames++;
 	if (r->params->role == DEMO_RECORDING)
 		keep(r, h, lidard_slice_get_payload(slice));

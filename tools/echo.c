@@ -114,7 +114,7 @@ static int on_slice(void *data, struct stream *stream, const struct lidard_slice
 	const struct lidard_slice_header *h = lidard_slice_get_header(slice);
 	struct echo *e = data;
 
-	if (!e->aligned && h->slice_index != 0)
+	if (!e->aligned && !stream_may_begin(h))
 		return 0;
 	e->aligned = true;
 	if (e->have_frame && summary_is_other(&e->frame, h) && finish_frame(e))

@@ -119,7 +119,7 @@ static int on_slice(void *data, struct stream *stream, const struct lidard_slice
 	struct record *r = data;
 	int result;
 
-	if (!r->aligned && h->slice_index != 0)
+	if (!r->aligned && !stream_may_begin(h))
 		return 0;
 	if (r->aligned) {
 		r->skipped += stream->skipped_before;
@@ -143,7 +143,7 @@ static int on_slice(void *data, struct stream *stream, const struct lidard_slice
 		return result;
 	r->slices++;
 	r->bytes += h->payload_bytes;
-	result = h->flags & LIDARD_SLICE_LAST ? end_frame(r) : 0;
+	result = stream_ends_frame(h) ? end_frame(r) : 0;
 	return result ? result : h->flags & LIDARD_SLICE_END_OF_STREAM ? 1 : 0;
 }
 

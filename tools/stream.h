@@ -60,4 +60,16 @@ int stream_run(struct stream *s, uint64_t idle_ns, stream_fn fn, void *data);
  */
 int stream_step(struct stream *s, int64_t wait_ns, stream_fn fn, void *data, int *ret_done);
 
+/** Where a reader can begin: with a frame, or where the stream itself begins. */
+static inline bool stream_may_begin(const struct lidard_slice_header *h)
+{
+	return h->slice_index == 0 || h->publish_index == 0;
+}
+
+/** The stream may end in the middle of a frame: that ends the frame, too. */
+static inline bool stream_ends_frame(const struct lidard_slice_header *h)
+{
+	return h->flags & (LIDARD_SLICE_LAST | LIDARD_SLICE_END_OF_STREAM);
+}
+
 #endif /* TOOLS_STREAM_H */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "tools/stream.h"
+
 const char *summary_quantity_name(enum summary_quantity quantity)
 {
 	static const char *const names[SUMMARY_QUANTITY_COUNT] = { "x", "y", "z", "range",
@@ -93,7 +95,7 @@ void summary_add(struct frame_summary *s, const struct lidard_slice_header *head
 	s->lost_upstream += header->lost_before;
 	if (header->flags & (LIDARD_SLICE_PARTIAL | LIDARD_FRAME_PARTIAL))
 		s->partial = true;
-	if (header->flags & LIDARD_SLICE_LAST) {
+	if (stream_ends_frame(header)) {
 		s->ended = true;
 		if (!s->slice_count)
 			s->slice_count = header->slice_index + 1;
