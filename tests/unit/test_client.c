@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/journal_entry.h"
+#include "tests/support/needs.h"
 
 #define DEAD "lidard-client-1-0000dead"
 #define MALFORMED "lidard-client-1-00000bad"
@@ -98,6 +99,7 @@ static void reap_helper(void)
 
 Test(client, a_predecessors_dead_are_marked_and_strangers_left_alone)
 {
+	needs_pidfd();
 	put(DEAD, "1 0 0 1\n");
 	put(MALFORMED, "what?");
 	put(STRANGER, "");
@@ -113,6 +115,7 @@ Test(client, a_predecessors_living_clients_are_watched)
 	struct journal_entry entry = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
 	char text[128];
 
+	needs_pidfd();
 	entry.start_time = journal_entry_read_start_time(entry.pid);
 	snprintf(text, sizeof(text), "%d %u %u %llu\n", (int)entry.pid, entry.uid, entry.gid,
 		 (unsigned long long)entry.start_time);
