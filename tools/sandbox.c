@@ -30,25 +30,28 @@ static int failed(const char *what, const char *path)
 	return error;
 }
 
-/* iceoryx: the broker's socket and locks, and for each application NAME and NAME.lock. */
+/*
+ * iceoryx: a socket and a lock for the broker and for each application, of which
+ * a dead one leaves the socket. Nothing in the sandbox needs anybody's socket.
+ */
 static bool is_iceoryx(int dir, const char *name)
 {
-	char lock[NAME_MAX + 8];
 	size_t length = strlen(name);
+	struct stat st;
 
-	if (strcmp(name, "roudi") == 0)
-		return true;
 	if (length > 5 && strcmp(name + length - 5, ".lock") == 0)
 		return true;
-	snprintf(lock, sizeof(lock), "%s.lock", name);
-	return faccessat(dir, lock, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode);
 }
 
-static bool is_left_out(int dir, const char *name)
+/* What an installed lidard keeps in /run is not ours; a /tmp/lidard may hold the build. */
+static bool is_left_out(int dir, const char *path, const char *name)
 {
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	       strcmp(name, "lidard") == 0 || strcmp(name, "lidard-demo") == 0 ||
-	       is_iceoryx(dir, name);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return true;
+	if (strcmp(path, "/run") == 0 && strncmp(name, "lidard", strlen("lidard")) == 0)
+		return true;
+	return is_iceoryx(dir, name);
 }
 
 static void copy_symlink(int from, int to, const char *name)
@@ -115,7 +118,7 @@ static int renew(const char *path, const char *options)
 		return failed("open the private", path);
 	}
 	while ((entry = readdir(dir)))
-		if (!is_left_out(from, entry->d_name))
+		if (!is_left_out(from, path, entry->d_name))
 			bind_entry(from, to, path, entry->d_name);
 	closedir(dir);
 	return 0;

@@ -453,7 +453,7 @@ def clean_up():
                 else:
                     os.unlink(path)
     for name in os.listdir('/tmp'):
-        if sandbox.belongs_to_iceoryx(set(os.listdir('/tmp')), name):
+        if sandbox.belongs_to_iceoryx('/tmp', name):
             os.unlink('/tmp/' + name)
 
 

@@ -12,6 +12,7 @@ the test, and with it every process it started, however it ended.
 """
 import ctypes
 import os
+import stat
 import subprocess
 import sys
 
@@ -72,19 +73,26 @@ def enter():
     return None
 
 
-def belongs_to_iceoryx(names, name):
-    return name == 'roudi' or name.endswith('.lock') or name + '.lock' in names
+def belongs_to_iceoryx(folder, name):
+    """A socket or a lock: it has one of each for the broker and for every application."""
+    return name.endswith('.lock') or stat.S_ISSOCK(os.lstat(os.path.join(folder, name)).st_mode)
+
+
+def is_left_out(old, path, name):
+    """What iceoryx, an installed lidard or we ourselves keep there."""
+    return (name == 'lidard-test' or path == '/run' and name.startswith('lidard') or
+            belongs_to_iceoryx(f'/proc/self/fd/{old}', name))
 
 
 def renew(path, options):
     """A fresh tmpfs over path, with what was in it bound back."""
     old = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    names = set(os.listdir(old))
+    names = os.listdir(old)
     mount('lidard-test', path, 'tmpfs', MS_NOSUID | MS_NODEV, options)
     for name in names:
-        if name.startswith('lidard') or belongs_to_iceoryx(names, name):
-            continue
         try:
+            if is_left_out(old, path, name):
+                continue
             bind_back(old, path, name)
         except OSError:
             pass  # gone meanwhile, or of no use to us
