@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Count what meson's test logs say passed, failed and was skipped; name every skip.
+What failed comes last, with the lines that say why: the end of a log is what is kept.
 
 A skip is excused only where this machine cannot run the test: its reason must
 begin with one of EXCUSES, and the excuse must hold.
 """
+import collections
 import json
 import os
 import re
@@ -59,24 +61,53 @@ def skip_reasons(entry):
     return [reason.strip() for reason in found] or ["(no reason given)"]
 
 
-def main():
-    counts = {}
-    skips = []
-    for path in sys.argv[1:]:
+PASSED = ("OK", "SKIP", "EXPECTEDFAIL")
+SAYS_WHY = re.compile(r"^not ok|\bFAIL|Assertion|Error|^\S+:\d+: |ERROR: |runtime error|WARNING: ThreadSanitizer")
+LINES_OF_A_FAILURE = 15
+
+
+def why_it_failed(entry):
+    """The last lines that accuse; the last lines of all if none does."""
+    lines = (entry.get("stdout", "") + "\n" + entry.get("stderr", "")).splitlines()
+    lines = [line for line in lines if line.strip() and not line.startswith("ok ")]
+    accusing = [line for line in lines if SAYS_WHY.search(line)]
+    return (accusing or lines)[-LINES_OF_A_FAILURE:]
+
+
+def read_results(paths):
+    for path in paths:
         run = os.path.basename(path).removesuffix(".json")
         for line in open(path, encoding="utf-8"):
-            entry = json.loads(line)
-            counts[entry["result"]] = counts.get(entry["result"], 0) + 1
-            text = entry.get("stdout", "")
-            if entry["result"] == "SKIP" or re.search(r"^ok .*# SKIP", text, re.M):
-                skips += [(run, entry["name"], reason) for reason in skip_reasons(entry)]
-    print(", ".join(f"{n} {result}" for result, n in sorted(counts.items())) or "nothing ran")
+            yield run, json.loads(line)
+
+
+def print_skips(skips):
+    """Returns how many this machine could have run."""
     bad = 0
-    for run, name, reason in skips:
+    for (run, name, reason), times in skips.items():
         excused = is_excused(run, reason)
-        bad += not excused
-        print(f"skipped{'' if excused else ' (THIS MACHINE COULD RUN IT)'}: {run}: {name}: {reason}")
-    print(f"{len(skips)} skipped")
+        bad += 0 if excused else times
+        print(f"skipped{'' if excused else ' (THIS MACHINE COULD RUN IT)'}: {run}: {name}: {reason}"
+              + (f" ({times} times)" if times > 1 else ""))
+    print(f"{sum(skips.values())} skipped")
+    return bad
+
+
+def main():
+    counts = collections.Counter()
+    skips = collections.Counter()
+    failures = []
+    for run, entry in read_results(sys.argv[1:]):
+        counts[entry["result"]] += 1
+        if entry["result"] == "SKIP" or re.search(r"^ok .*# SKIP", entry.get("stdout", ""), re.M):
+            skips.update((run, entry["name"], reason) for reason in skip_reasons(entry))
+        if entry["result"] not in PASSED:
+            failures.append((run, entry))
+    print(", ".join(f"{n} {result}" for result, n in sorted(counts.items())) or "nothing ran")
+    bad = print_skips(skips)
+    for run, entry in failures:
+        print(f"failed: {run}: {entry['name']}: {entry['result']} after {entry['duration']:.1f} s")
+        print("\n".join("    " + line[:300] for line in why_it_failed(entry)))
     return 1 if bad else 0
 
 

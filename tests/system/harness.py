@@ -22,6 +22,7 @@ import sandbox
 
 BUILD = os.path.abspath(os.environ.get('LIDARD_BUILD_ROOT', 'build'))
 DATA = os.environ.get('LIDARD_TEST_DATA', '')
+ABSENT = f'no test data in {DATA or "$LIDARD_TEST_DATA"}'
 HERE = '/tmp/lidard-test'
 BIN = HERE + '/bin'
 SOCKET = '/run/lidard/control'

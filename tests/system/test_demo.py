@@ -14,12 +14,10 @@ import sys
 import tempfile
 import time
 
-from harness import is_sanitized
+from harness import ABSENT, DATA, is_sanitized
 
 BUILD = os.environ.get('LIDARD_BUILD_ROOT', 'build')
-DATA = os.environ.get('LIDARD_TEST_DATA', '')
 LIDARCTL = os.path.join(BUILD, 'tools', 'lidarctl')
-ABSENT = 'no recordings in $LIDARD_TEST_DATA'
 
 
 class Skip(Exception):

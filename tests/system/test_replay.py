@@ -6,7 +6,7 @@ import json
 import os
 
 import ouster
-from harness import (BIN, DATA, HERE, Reader, Skip, System, case, check, check_accounts, equal,
+from harness import (ABSENT, BIN, DATA, HERE, Reader, Skip, System, case, check, check_accounts, equal,
                      find_sensor, main, run, sensor, wait_for)
 
 CAPTURE = HERE + '/made-up.pcap'
@@ -72,7 +72,7 @@ def register_recordings():
             lambda p=path: play_recording(p))
     if not found:
         def skip():
-            raise Skip(f'no test data in {DATA or "$LIDARD_TEST_DATA"}')
+            raise Skip(ABSENT)
         case('recordings of real sensors')(skip)
 
 
