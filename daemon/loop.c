@@ -55,12 +55,18 @@ void loop_remove(struct loop *loop, struct loop_watch *watch)
 			loop->events[i].data.ptr = NULL;
 }
 
+static void note_cpu_time(struct loop *loop)
+{
+	if (loop->keeps_cpu_time)
+		loop->callback_end_cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int loop_run(struct loop *loop)
 {
 	struct loop_watch *watch;
 	int n, r;
 
-	loop->callback_end_cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	note_cpu_time(loop);
 	for (;;) {
 		n = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, -1);
 		if (n < 0 && errno != EINTR)
@@ -73,7 +79,7 @@ int loop_run(struct loop *loop)
 			if (!watch)
 				continue;
 			r = watch->callback(watch, event->events);
-			loop->callback_end_cpu_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+			note_cpu_time(loop);
 			if (r > 0)
 				return r;
 			assert(r == 0);

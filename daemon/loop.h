@@ -12,6 +12,7 @@
 #ifndef DAEMON_LOOP_H
 #define DAEMON_LOOP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -29,9 +30,11 @@ struct loop {
 	/**
 	 * CPU time of the thread (CLOCK_THREAD_CPUTIME_ID) when the last callback
 	 * returned: what was used since then, waiting and waking up included, is
-	 * the running callback's.
+	 * the running callback's. Kept only where somebody set keeps_cpu_time: it
+	 * is a system call for every event.
 	 */
 	uint64_t callback_end_cpu_ns;
+	bool keeps_cpu_time;
 };
 
 struct loop_watch;

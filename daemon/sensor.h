@@ -54,8 +54,13 @@ struct sensor {
 	uint64_t published;
 	uint64_t published_bytes;
 	uint64_t restarts;
-	/** CPU time spent on filled slices: published, and the next loan fetched. */
+	/**
+	 * CPU time spent on filled slices: published, and the next loan fetched.
+	 * A slice that is measured stands for those since the last that was.
+	 */
 	uint64_t publish_cpu_ns;
+	uint32_t unmeasured_slices;
+	uint32_t measure_stride;
 
 	/** Who subscribes, and the slices set aside for them (sum of queue + held). */
 	struct subscription_list subscriptions;

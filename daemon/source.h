@@ -22,6 +22,7 @@
 #ifndef DAEMON_SOURCE_H
 #define DAEMON_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,6 +86,8 @@ enum {
 struct source_ops {
 	/** "sim", "replay", ... */
 	const char *name;
+	/** Wakes up to write parts of slices: what this takes is told apart from lidard's own work. */
+	bool fills_in_parts;
 	/**
 	 * Begin, or begin again after stop(): seq restarts from 0.
 	 * Return: 0, or negative errno with @problem set.

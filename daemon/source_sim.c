@@ -401,6 +401,7 @@ static int sim_next(struct source *s, struct loan **ret_loan, struct problem *pr
 
 static const struct source_ops sim_ops = {
 	.name = "sim",
+	.fills_in_parts = true,
 	.start = sim_start,
 	.stop = sim_stop,
 	.free = sim_free,
