@@ -31,8 +31,12 @@ EXPECTED = {
     '{tmpfilesdir}': ['lidard.conf'],
     '{mandir}/man1': ['?*.1'],
     '{mandir}/man3': ['?*.3'],
+    '{mandir}/man4': ['?*.4'],
     '{mandir}/man5': ['lidard.conf.5'],
     '{mandir}/man8': ['lidard.8', 'lidard-reclaim.8'],
+    '{kmodsrcdir}/lidard-*': ['?dkms.conf'],
+    '{kmodsrcdir}/lidard-*/kmod': ['?Kbuild', '?Makefile', '?*.c', '?*.h'],
+    '{kmodsrcdir}/lidard-*/include/uapi': ['?lidar_ring.h'],
     '{datadir}/bash-completion/completions': ['?lidarctl'],
     '{datadir}/doc/lidard': ['?*'],
 }
