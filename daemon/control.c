@@ -186,7 +186,7 @@ static void reply_subscribed(struct varlink *v, const struct subscription *s, in
 	json_object_object_add(o, "queue", varlink_uint(s->queue));
 	json_object_object_add(o, "held", varlink_uint(s->held));
 	json_object_object_add(o, "slice_bytes", varlink_uint(s->sensor->config.slice_bytes));
-	json_object_object_add(o, "format", varlink_uint(LIDARD_FORMAT_XYZIRT));
+	json_object_object_add(o, "format", varlink_uint(s->sensor->source->format));
 	varlink_reply(v, o, page_fd);
 }
 

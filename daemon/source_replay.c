@@ -439,6 +439,7 @@ int source_replay_new(const struct sensor_config *config, struct source **ret_so
 		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
 	r->base.ops = &replay_ops;
 	r->base.config = config;
+	r->base.format = LIDARD_FORMAT_XYZIRT;
 	r->timer_fd = -1;
 	*ret_source = &r->base;
 	return 0;

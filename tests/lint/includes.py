@@ -36,7 +36,7 @@ RESERVED = [
       'bench/*', 'tests/*'],
      'iceoryx stays behind the transport'),
     (['uapi/*', 'include/uapi/*'],
-     ['daemon/source_device.c', 'tools/lidar-compliance*', 'kmod/*', 'bench/*', 'tests/*'],
+     ['daemon/source_device.c', 'daemon/device*', 'tools/lidar-compliance*', 'kmod/*', 'bench/*', 'tests/*'],
      'the kernel interface stays behind source_device'),
 ]
 
@@ -159,6 +159,7 @@ SAMPLES = [
     ('tools/a.c', '#include "lidard/lidard.h"\n#include "common/histogram.h"\n', None),
     ('tools/a.c', '#include "tests/support/b.h"\n', 'nobody but tests/'),
     ('daemon/source_device.c', '#include "uapi/lidar_ring.h"\n', None),
+    ('daemon/device_ring.h', '#include "uapi/lidar_ring.h"\n', None),
     ('daemon/sink.c', '#include "uapi/lidar_ring.h"\n', 'the kernel interface stays behind'),
     ('kmod/lidar_ring.c', '#include "ring.h"\n#include <linux/module.h>\n', None),
     ('bench/a.c', '#include "tests/support/b.h"\n', 'nobody but tests/'),
