@@ -626,3 +626,12 @@ bool sensor_config_equal(const struct sensor_config *a, const struct sensor_conf
 			return false;
 	return true;
 }
+
+struct decoder_sensor sensor_config_decoder(const struct sensor_config *s)
+{
+	return (struct decoder_sensor){
+		.name = s->name,
+		.model = s->model,
+		.metadata_path = s->metadata,
+	};
+}

@@ -14,7 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
+#include "decoder/decoder.h"
 #include "lidard/control.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/lidard/lidard.conf"
@@ -155,6 +156,9 @@ struct config *config_free(struct config *config);
 
 /** Return: true if a running sensor may go on unchanged under the new configuration. */
 bool sensor_config_equal(const struct sensor_config *a, const struct sensor_config *b);
+
+/** sensor_config_decoder() - whose packets the configured decoder is for; borrows from @s */
+struct decoder_sensor sensor_config_decoder(const struct sensor_config *s);
 
 /** config_print_defaults() - the shipped lidard.conf: every key with its help, as comments */
 void config_print_defaults(FILE *out);

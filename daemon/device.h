@@ -19,9 +19,9 @@
 
 #include <stdint.h>
 
+#include "common/problem.h"
 #include "daemon/device_ring.h"
 #include "daemon/loan_memory.h"
-#include "daemon/problem.h"
 #include "uapi/lidar_ring.h"
 
 struct device {

@@ -9,7 +9,7 @@
 #include "common/cleanup.h"
 #include "common/raw_packets.h"
 #include "daemon/config.h"
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 
 struct device_decode {
 	struct source *source;
@@ -42,6 +42,7 @@ int device_decode_new(const struct sensor_config *config, struct source *source,
 {
 	CLEANUP(cleanup_decode) struct device_decode *d = calloc(1, sizeof(*d));
 	const struct decoder_ops *ops = decoder_find(config->decoder);
+	struct decoder_sensor sensor;
 	int r;
 
 	if (!d)
@@ -49,7 +50,8 @@ int device_decode_new(const struct sensor_config *config, struct source *source,
 	if (!ops)
 		return problem_set(problem, -EINVAL, "sensor %s: there is no decoder \"%s\"",
 				   config->name, config->decoder);
-	r = ops->open(config, &d->decoder, problem);
+	sensor = sensor_config_decoder(config);
+	r = ops->open(&sensor, &d->decoder, problem);
 	if (r < 0)
 		return r;
 	r = frame_builder_new(config, d->decoder, source, 0, &d->builder, problem);

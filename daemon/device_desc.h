@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 #include "lidard/frame.h"
 #include "uapi/lidar_ring.h"
 

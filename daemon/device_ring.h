@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 #include "uapi/lidar_ring.h"
 
 struct device_ring {

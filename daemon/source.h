@@ -27,9 +27,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/problem.h"
 #include "daemon/loan.h"
 #include "daemon/loan_memory.h"
-#include "daemon/problem.h"
 
 struct sensor_config;
 struct source;

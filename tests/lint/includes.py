@@ -18,14 +18,17 @@ TABLE = {
     'include': (['include/lidard'], 'contracts; libc types only'),
     'common': (['common', 'include/lidard'], 'header-only helpers'),
     'kmod': (['kmod', 'include/uapi'], 'kernel module'),
-    'daemon': (['daemon', 'common', 'include/lidard'], 'lidard'),
-    'libclient': (['libclient', 'common', 'include/lidard'], 'liblidard'),
+    'decoder': (['decoder', 'common', 'include/lidard'],
+                'packets of sensors to points; in lidard and in liblidard'),
+    'daemon': (['daemon', 'decoder', 'common', 'include/lidard'], 'lidard'),
+    'libclient': (['libclient', 'decoder', 'common', 'include/lidard'], 'liblidard'),
     'tools': (['tools', 'common', 'include/lidard'],
               'lidarctl and friends; of libclient only its public API'),
     'trace': (['trace', 'include/lidard'], 'BPF programs and their loader'),
-    'bench': (['bench', 'daemon', 'libclient', 'common', 'include/lidard', 'include/uapi'],
+    'bench': (['bench', 'daemon', 'decoder', 'libclient', 'common', 'include/lidard',
+               'include/uapi'],
               'benchmarks; they may measure a part of the daemon by itself'),
-    'tests': (['tests', 'daemon', 'libclient', 'tools', 'trace', 'bench', 'common',
+    'tests': (['tests', 'daemon', 'decoder', 'libclient', 'tools', 'trace', 'bench', 'common',
                'include/lidard', 'include/uapi'], 'nobody uses it'),
 }
 
@@ -88,7 +91,7 @@ def check_quoted(path, header):
 def check_example(bracket, header):
     if bracket == '"':
         return 'an example includes what is installed, as <lidard/x.h>'
-    if header.startswith(('daemon/', 'common/', 'libclient/', 'tools/')):
+    if header.startswith(('daemon/', 'decoder/', 'common/', 'libclient/', 'tools/')):
         return 'an example includes nothing that is not installed'
     return None
 
@@ -101,7 +104,7 @@ def check_line(path, bracket, header):
         # what a user would write, so nothing but what is installed
         return check_example(bracket, header)
     if bracket == '<':
-        if header.startswith(('lidard/', 'daemon/', 'common/', 'libclient/', 'tools/')):
+        if header.startswith(('lidard/', 'daemon/', 'decoder/', 'common/', 'libclient/', 'tools/')):
             return f'say "{header}"'
         return None
     return check_quoted(path, header)
@@ -154,6 +157,7 @@ SAMPLES = [
     ('libclient/examples/a.c', '#include <lidard/lidard.h>\n', None),
     ('libclient/examples/a.c', '#include "lidard/lidard.h"\n', 'what is installed'),
     ('libclient/examples/a.c', '#include <common/b.h>\n', 'not installed'),
+    ('decoder/a.c', '#include "daemon/b.h"\n', 'decoder/ may not use daemon/'),
     ('tools/a.c', '#include "daemon/b.h"\n', 'tools/ may not use daemon/'),
     ('tools/a.c', '#include "libclient/b.h"\n', 'tools/ may not use libclient/'),
     ('tools/a.c', '#include "lidard/lidard.h"\n#include "common/histogram.h"\n', None),

@@ -7,7 +7,7 @@
  * as JSON text, so that nothing unprintable reaches a log.  Used while a
  * sensor is opened; nothing is kept but the result.
  */
-#include "daemon/ouster_metadata.h"
+#include "decoder/ouster_metadata.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include <json-c/json.h>
 
 #include "common/cleanup.h"
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 
 #define JSON_DEPTH_MAX 32
 /** As much of a wrong value as a message shows. */
