@@ -45,7 +45,7 @@ static json_object *describe_sensor(const struct sensor *s)
 	add_string(o, "serial", s->source->serial);
 	add_string(o, "state", sensor_get_state_name(s));
 	add_string(o, "error", s->problem.text);
-	add_uint(o, "format", LIDARD_FORMAT_XYZIRT);
+	add_uint(o, "format", s->source->format);
 	add_uint(o, "slice_bytes", s->config.slice_bytes);
 	return o;
 }
@@ -78,12 +78,15 @@ static void add_source_stats(json_object *o, const struct source_stats *stats)
 	add_uint(o, "late_packets", stats->late_packets);
 	add_uint(o, "missing_columns", stats->missing_columns);
 	add_uint(o, "fill_cpu_ns", stats->fill_cpu_ns);
+	add_uint(o, "copied_bytes", stats->copied_bytes);
 }
 
 static json_object *get_sensor(const struct sensor *s)
 {
 	json_object *o = describe_sensor(s), *loans = json_object_new_object();
 
+	if (s->source->ops->refresh)
+		s->source->ops->refresh(s->source);
 	add_uint(o, "incarnation", s->incarnation);
 	add_uint(o, "restarts", s->restarts);
 	add_source_stats(o, &s->source->stats);

@@ -132,6 +132,48 @@ Test(control, absurd_queue_and_held_are_refused)
 	expect_error(SUBSCRIBE("front", 1e300, 2), "org.varlink.service.InvalidParameter");
 }
 
+#define GET_DECODER(sensor) \
+	"{\"method\":\"io.lidard.GetDecoder\",\"parameters\":{\"sensor\":\"" sensor "\"}}"
+
+static void expect_metadata(const char *metadata)
+{
+	json_object *reply = call(GET_DECODER("front"), NULL), *p, *o;
+
+	cr_assert(json_object_object_get_ex(reply, "parameters", &p));
+	cr_assert(json_object_object_get_ex(p, "decoder", &o));
+	cr_assert_str_eq(json_object_get_string(o), "ouster");
+	cr_assert(json_object_object_get_ex(p, "model", &o));
+	cr_assert_str_eq(json_object_get_string(o), "");
+	cr_assert(json_object_object_get_ex(p, "metadata", &o));
+	cr_assert_str_eq(json_object_get_string(o), metadata);
+	json_object_put(reply);
+}
+
+Test(control, a_sensors_metadata_are_told_as_their_file_has_them)
+{
+	FILE *f;
+
+	expect_metadata("");
+	snprintf(t.sensor->config.metadata, sizeof(t.sensor->config.metadata), "%s/metadata.json",
+		 t.dir);
+	f = fopen(t.sensor->config.metadata, "w");
+	cr_assert_not_null(f);
+	fputs("{\"a\": \"\\u00e9\"}\n", f);
+	fclose(f);
+	expect_metadata("{\"a\": \"\\u00e9\"}\n");
+}
+
+Test(control, metadata_that_cannot_be_read_are_refused)
+{
+	expect_error(GET_DECODER("rear"), LIDARD_ERROR_NO_SENSOR);
+	expect_error("{\"method\":\"io.lidard.GetDecoder\"}",
+		     "org.varlink.service.InvalidParameter");
+	strcpy(t.sensor->config.metadata, "/nonexistent/metadata.json");
+	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
+	strcpy(t.sensor->config.metadata, "/dev/zero");
+	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
+}
+
 Test(control, an_unknown_method_is_refused)
 {
 	expect_error("{\"method\":\"io.lidard.Dance\"}", "org.varlink.service.MethodNotFound");
