@@ -61,7 +61,8 @@ int lidar_control_mmap(const struct lidar_control *control, struct vm_area_struc
 
 	if (!page)
 		return -EINVAL;
-	if (!(vma->vm_flags & VM_SHARED))
+	/* not VM_SHARED, which a file opened read-only does not get */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	/*
 	 * A forked child could not use the ring, but its mapping would keep the
