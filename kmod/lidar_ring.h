@@ -17,7 +17,7 @@
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 
-#include "../include/uapi/lidar_ring.h"
+#include "uapi/lidar_ring.h"
 
 struct device;
 struct lidar_ring;
