@@ -275,6 +275,7 @@ static const struct {
 	void (*remove)(void);
 } backends[] = {
 	{ lidar_ring_dmaengine_register, lidar_ring_dmaengine_unregister },
+	{ lidar_ring_virtio_register, lidar_ring_virtio_unregister },
 };
 
 static void remove_backends(unsigned int count)
