@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/crc32c.h"
+#include "common/splitmix64.h"
 #include "uapi/lidar_ring.h"
 
 #define PAGE 4096u
@@ -55,9 +56,12 @@ static bool is_ours(const struct chain *c)
 	return c->count >= 2 && c->segments[c->count - 1].bytes == sizeof(struct trailer);
 }
 
+/* As lidar_sim writes it. */
 static uint64_t word_of(const struct sensor *s, uint64_t offset)
 {
-	return htole64((s->seq << 20 | offset / PAGE) ^ offset % PAGE / 8 * SENSOR_WORD_STEP);
+	if (offset % PAGE)
+		return htole64(splitmix64_mix((s->seq << 23 | offset / 8) + SPLITMIX64_STEP));
+	return htole64(s->seq << 20 | offset / PAGE);
 }
 
 /* The pattern of bytes from an offset of the slice on. A word that a segment cuts is not whole. */
@@ -153,17 +157,20 @@ static void abandon_slice(struct sensor *s)
 	s->account.abandoned++;
 }
 
-/* Bytes of the slice that a sensor of this rate would have written by now. */
+/* Bytes of the slice that a sensor of this rate would have written by now: whole pages, or all. */
 static uint64_t due_bytes(const struct sensor *s, uint64_t now_ns)
 {
 	uint64_t due = s->bytes;
 
 	if (s->options.rate)
 		due = (unsigned __int128)(now_ns - s->slice_ns) * s->options.rate / NSEC_PER_SEC;
-	return due < s->bytes ? due : s->bytes;
+	return due < s->bytes ? due / PAGE * PAGE : s->bytes;
 }
 
-/* Return: when to go on; 0: at once. */
+/*
+ * Pieces are of whole pages, but for the last of a slice: no word is cut.
+ * Return: when to go on; 0: at once.
+ */
 static uint64_t write_due(struct sensor *s, uint64_t now_ns, uint64_t *budget)
 {
 	uint64_t due = due_bytes(s, now_ns), next;
@@ -176,7 +183,8 @@ static uint64_t write_due(struct sensor *s, uint64_t now_ns, uint64_t *budget)
 			abandon_slice(s);
 			return 0;
 		}
-		*budget -= n;
+		n = (n + PAGE - 1) / PAGE * PAGE;
+		*budget -= n < *budget ? n : *budget;
 	}
 	if (s->written == s->bytes) {
 		end_slice(s);

@@ -23,10 +23,8 @@
 enum sensor_pattern {
 	SENSOR_PATTERN_NONE, /* nothing: for what the transport alone costs */
 	SENSOR_PATTERN_WORDS, /* a u64 at the start of each page: seq << 20 | page in the slice */
-	SENSOR_PATTERN_FULL, /* all words: word i of a page is that ^ i * SENSOR_WORD_STEP */
+	SENSOR_PATTERN_FULL, /* all words: the others are random numbers made of seq and place */
 };
-
-#define SENSOR_WORD_STEP 0x9e3779b97f4a7c15ull
 
 struct sensor_options {
 	uint64_t rate; /* bytes a second; 0: as fast as buffers come */

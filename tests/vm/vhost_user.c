@@ -10,9 +10,12 @@
 
 #include "common/cleanup.h"
 
+/* Protocol features are offered though there are none: without, QEMU 7.2 takes no memory. */
 #define FEATURES                                                                     \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC |          \
-	 1ull << VIRTIO_RING_F_EVENT_IDX)
+	 1ull << VIRTIO_RING_F_EVENT_IDX | 1ull << VHOST_USER_F_PROTOCOL_FEATURES)
+#define VHOST_USER_F_PROTOCOL_FEATURES 30
+#define PROTOCOL_FEATURES 0
 
 enum request {
 	GET_FEATURES = 1,
@@ -27,6 +30,8 @@ enum request {
 	SET_VRING_KICK = 12,
 	SET_VRING_CALL = 13,
 	SET_VRING_ERR = 14,
+	GET_PROTOCOL_FEATURES = 15,
+	SET_PROTOCOL_FEATURES = 16,
 	SET_VRING_ENABLE = 18,
 };
 
@@ -193,12 +198,12 @@ static void stop(struct vhost_user *v)
 	v->queue.call_fd = close_fd(v->queue.call_fd);
 }
 
-/* An fd that came with the number of a queue: there is only number 0. */
+/* An fd that came with the number of a queue. */
 static int take_fd(struct message *m, int *fd)
 {
 	bool has_fd = !(m->body.value & VRING_NO_FD);
 
-	if (m->body.value & VRING_INDEX_MASK || m->fd_count != has_fd)
+	if (m->fd_count != has_fd)
 		return -EPROTO;
 	close_fd(*fd);
 	*fd = has_fd ? m->fds[0] : -1;
@@ -220,18 +225,48 @@ static int get_base(struct vhost_user *v, struct message *m)
 	return reply(v->fd, m, sizeof(m->body.state));
 }
 
-static int obey(struct vhost_user *v, struct message *m)
+static int reply_value(struct vhost_user *v, struct message *m, uint64_t value)
+{
+	m->body.value = value;
+	return reply(v->fd, m, sizeof(m->body.value));
+}
+
+/* Return: the message is about a queue other than the first, which no guest uses. */
+static bool is_of_other_queue(const struct message *m)
 {
 	switch (m->head.request) {
+	case SET_VRING_NUM:
+	case SET_VRING_BASE:
+	case GET_VRING_BASE:
+	case SET_VRING_ENABLE:
+		return m->body.state.index != 0;
+	case SET_VRING_ADDR:
+		return m->body.addresses.index != 0;
+	case SET_VRING_KICK:
+	case SET_VRING_CALL:
+	case SET_VRING_ERR:
+		return m->body.value & VRING_INDEX_MASK;
+	default:
+		return false;
+	}
+}
+
+static int obey(struct vhost_user *v, struct message *m)
+{
+	if (is_of_other_queue(m))
+		return m->head.request == GET_VRING_BASE ? reply(v->fd, m, sizeof(m->body.state)) : 1;
+	switch (m->head.request) {
 	case GET_FEATURES:
-		m->body.value = FEATURES;
-		return reply(v->fd, m, sizeof(m->body.value));
+		return reply_value(v, m, FEATURES);
+	case GET_PROTOCOL_FEATURES:
+		return reply_value(v, m, PROTOCOL_FEATURES);
 	case SET_FEATURES:
 		v->features = m->body.value;
 		return 1;
 	case SET_OWNER:
 	case RESET_OWNER:
 	case SET_VRING_ERR:
+	case SET_PROTOCOL_FEATURES:
 	case SET_VRING_ENABLE:
 		return 1;
 	case SET_MEM_TABLE:
