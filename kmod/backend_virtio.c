@@ -256,9 +256,12 @@ static bool lidar_virtio_can_fill(struct lidar_virtio *lidar, struct lidar_ring_
 	/* with an IOMMU only devices from outside the machine have bounce buffers */
 	if (device_iommu_mapped(dev))
 		return true;
-	for_each_sgtable_dma_sg(&slot->sgt, sg, i)
-		if (dma_need_sync(dev, sg_dma_address(sg)))
+	for_each_sgtable_dma_sg(&slot->sgt, sg, i) {
+		if (dma_need_sync(dev, sg_dma_address(sg))) {
+			dev_err_ratelimited(dev, "a slot is behind bounce buffers, which a virtio device does not use\n");
 			return false;
+		}
+	}
 	return true;
 }
 
