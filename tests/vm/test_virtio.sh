@@ -4,7 +4,7 @@
 #
 #	test_virtio.sh MODULES BUILD [SECONDS]
 #
-# MODULES is where kmod/ was built, BUILD a build directory with vhost-lidar,
+# MODULES is where kmod/build-modules has put them, BUILD a build directory with vhost-lidar,
 # kmod-stream and kmod-stop.  Four LIDARs in a guest: slices of 64 KiB, 1 MiB
 # and 64 MiB at 500 MB/s, into memory of either kind, and one over the short
 # queue of an entropy source that drops, shortens, stalls, and says what CRC each
@@ -127,7 +127,7 @@ lidar 1m
 lidar 64m --slice-bytes 67108864 --slices-per-frame 1
 lidar spare
 lidar short --rate 20 --pattern full --crc --drop 10 --short 7 --stall 300@30
-guest=("$here/../vm/guest" --memory 3G --timeout 900
+guest=("$here/guest" --memory 3G --timeout 900
 	--qemu-arg=-object --qemu-arg=memory-backend-memfd,id=shared,size=3G,share=on
 	--qemu-arg=-numa --qemu-arg=node,memdev=shared)
 for name in 64k 1m 64m spare; do

@@ -4,7 +4,8 @@
 #
 #	test_edu.sh MODULES EDU
 #
-# MODULES is where kmod/ was built with LIDAR_TESTS=m, EDU the program of edu.c.
+# MODULES is where kmod/build-modules has put the modules, EDU the program of
+# tests/kmod/edu.c.
 # Runs itself in a guest that has an IOMMU and QEMU's edu device.  What the
 # device writes where it may not must end in a fault at that very address, and
 # nothing else may: the log is compared, fault by fault.
@@ -16,9 +17,9 @@ fail() { echo "test_edu: $*" >&2; exit 1; }
 
 if [ -z "${LIDARD_IN_GUEST:-}" ]; then
 	# the engine's own idea of what it may address would hide what the IOMMU has to say
-	exec "$here/../vm/guest" --iommu --append iommu.strict=1 \
+	exec "$here/guest" --iommu --append iommu.strict=1 \
 		--qemu-arg=-global --qemu-arg=edu.dma_mask=0xffffffffff \
-		--module "$modules/lidar_ring.ko" --module "$modules/tests/lidar_edu.ko" \
+		--module "$modules/lidar_ring.ko" --module "$modules/lidar_edu.ko" \
 		--allow 'DMAR: .*(fault|DMA Write)' -- "$here/test_edu.sh" "$modules" "$edu"
 fi
 
