@@ -2,10 +2,16 @@
 /*
  * vhost-lidar.c - a LIDAR for a virtual machine, as a process of the host
  *
- * Listens at a Unix socket for QEMU's vhost-user-rng-pci and fills the buffers
- * that the guest's driver posts, at the rate of a sensor (vhost_sensor.h).
- * When QEMU hangs up, or a signal comes, it prints as JSON what became of every
- * slice.
+ * Listens at a Unix socket for QEMU and fills the buffers that the guest's driver
+ * posts, at the rate of a sensor (vhost_sensor.h).  When QEMU hangs up, or a
+ * signal comes, it prints as JSON what became of every slice.  QEMU needs
+ *
+ *	-object memory-backend-memfd,id=m,size=2G,share=on -numa node,memdev=m
+ *	-chardev socket,id=c,path=SOCKET
+ *	-device vhost-user-fs-pci,chardev=c,tag=lidar:SERIAL,queue-size=128
+ *
+ * with the guest's memory for size.  Instead of the last, vhost-user-rng-pci
+ * with nothing but the chardev works, too, slower (kmod/backend_virtio.c).
  *
  * One thread, one ppoll(): the connection, the queue's kick, signals, and the
  * time of the next piece of data.
@@ -33,7 +39,7 @@
 static const char usage[] =
 	"usage: vhost-lidar --socket PATH [OPTION]...\n"
 	"Fill the buffers of a virtual machine as a LIDAR would; QEMU connects with\n"
-	"vhost-user-rng-pci. Prints its account as JSON at the end.\n"
+	"vhost-user-fs-pci. Prints its account as JSON at the end.\n"
 	"\n"
 	"  --socket PATH         to listen at\n"
 	"  --rate MB             a second (500); 0: as fast as the guest posts buffers\n"
