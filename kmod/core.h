@@ -242,5 +242,18 @@ struct file *lidar_export(struct lidar_memory *memory, u32 kind, u32 slot);
 /* backends: registered by device.c */
 int lidar_ring_dmaengine_register(void);
 void lidar_ring_dmaengine_unregister(void);
+#if IS_ENABLED(CONFIG_VIRTIO)
+int lidar_ring_virtio_register(void);
+void lidar_ring_virtio_unregister(void);
+#else
+static inline int lidar_ring_virtio_register(void)
+{
+	return 0;
+}
+
+static inline void lidar_ring_virtio_unregister(void)
+{
+}
+#endif
 
 #endif /* LIDAR_RING_CORE_H */

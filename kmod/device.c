@@ -246,6 +246,7 @@ struct lidar_ring *lidar_ring_add(const struct lidar_ring_config *config)
 	}
 	return ring;
 }
+EXPORT_SYMBOL_GPL(lidar_ring_add);
 
 void lidar_ring_remove(struct lidar_ring *ring)
 {
@@ -261,17 +262,20 @@ void lidar_ring_remove(struct lidar_ring *ring)
 	cancel_work_sync(&ring->work);
 	put_device(&ring->dev);
 }
+EXPORT_SYMBOL_GPL(lidar_ring_remove);
 
 void *lidar_ring_backend(struct lidar_ring *ring)
 {
 	return ring->config.backend;
 }
+EXPORT_SYMBOL_GPL(lidar_ring_backend);
 
 static const struct {
 	int (*add)(void);
 	void (*remove)(void);
 } backends[] = {
 	{ lidar_ring_dmaengine_register, lidar_ring_dmaengine_unregister },
+	{ lidar_ring_virtio_register, lidar_ring_virtio_unregister },
 };
 
 static void remove_backends(unsigned int count)

@@ -511,3 +511,4 @@ void lidar_ring_slot_done(struct lidar_ring_slot *pub, const struct lidar_ring_r
 	spin_unlock_irqrestore(&ring->done_lock, flags);
 	queue_work(lidar_workqueue, &ring->work);
 }
+EXPORT_SYMBOL_GPL(lidar_ring_slot_done);
