@@ -269,6 +269,7 @@ static void next_slice(struct slice *slice)
 {
 	u64 rate = rate_of(slice->sim), now_ns = ktime_get_ns();
 
+	cond_resched();
 	slice->seq++;
 	if (rate)
 		slice->due_ns += mul_u64_u64_div_u64(slice->bytes, NSEC_PER_SEC, rate);

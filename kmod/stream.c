@@ -318,20 +318,18 @@ void lidar_stream_renew(struct lidar_ring *ring)
 	ring->lease_start = jiffies;
 }
 
-/** Deliver what is done, queue what the user gave, keep the device busy. */
-void lidar_stream_service(struct lidar_ring *ring)
+/*
+ * Queue what the user gave and submit it; if that leaves the device with nothing
+ * say so, and look once more.  A user that goes on to put nonsense there would
+ * have us do that for ever: the worker continues then, as one among others.
+ */
+static int keep_busy(struct lidar_ring *ring)
 {
+	int rounds = 2;
 	bool more = true;
 	int ret = 0;
 
-	if (ring->state != LIDAR_RING_STREAMING)
-		return;
-	if (lease_expired(ring)) {
-		lose_lease(ring);
-		return;
-	}
-	reap(ring);
-	while (more && !ret) {
+	while (more && !ret && rounds--) {
 		take_fill(ring);
 		ret = submit(ring);
 		if (!ring->busy && !ring->need_wakeup)
@@ -340,6 +338,24 @@ void lidar_stream_service(struct lidar_ring *ring)
 		more = lidar_control_set_wakeup(&ring->control, ring->need_wakeup) &&
 		       lidar_control_fill_count(&ring->control, &ring->stats.bad_index);
 	}
+	if (more && !ret)
+		queue_work(lidar_workqueue, &ring->work);
+	return ret;
+}
+
+/** Deliver what is done, queue what the user gave, keep the device busy. */
+void lidar_stream_service(struct lidar_ring *ring)
+{
+	int ret;
+
+	if (ring->state != LIDAR_RING_STREAMING)
+		return;
+	if (lease_expired(ring)) {
+		lose_lease(ring);
+		return;
+	}
+	reap(ring);
+	ret = keep_busy(ring);
 	if (ret || ring->errors >= LIDAR_ERRORS_MAX) {
 		dev_err(&ring->dev, "the device fails (%d), halted\n", ret ?: -EIO);
 		lidar_stream_halt(ring, NULL);
