@@ -148,6 +148,7 @@ int source_new(const struct sensor_config *config, struct source **ret_source,
 	}
 	p->source.ops = &pace_ops;
 	p->source.config = config;
+	p->source.format = LIDARD_FORMAT_RAW;
 	p->pace.fd = -1;
 	p->turn = TURN(CONTENDER_LIDARD, strtoul(config->name + 1, NULL, 10));
 	*ret_source = &p->source;

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 
 #define BROKER_POOLS_MAX 32
 

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 
 struct capture;
 

@@ -24,8 +24,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "common/problem.h"
 #include "daemon/loop.h"
-#include "daemon/problem.h"
 #include "daemon/subscription.h"
 
 #define CLIENT_NAME_MAX 64

@@ -512,6 +512,26 @@ static int check_room(struct reader *r, const struct scope *scope, const struct 
 		       s->name, s->queue, s->held, s->subscriber_slices);
 }
 
+static int check_device(struct reader *r, const struct scope *scope,
+			const struct sensor_config *s)
+{
+	/* what is decoded is written by lidard, and cut to any size */
+	if (s->device_packets == DEVICE_PACKETS_DECODE) {
+		if (s->device_mode == DEVICE_MODE_DIRECT)
+			return mistake(r, key_place(scope, "device_mode"),
+				       "[sensor %s] device_mode = direct: cannot be together with "
+				       "device_packets = decode, which copies",
+				       s->name);
+		return 0;
+	}
+	if (s->first_slice_bytes)
+		return mistake(r, key_place(scope, "first_slice_bytes"),
+			       "[sensor %s] first_slice_bytes: must be 0 for source = device, whose "
+			       "slots are all of slice_bytes",
+			       s->name);
+	return 0;
+}
+
 static int check_sensor(struct reader *r, const struct scope *scope, const struct sensor_config *s)
 {
 	struct place first = key_place(scope, "first_slice_bytes");
@@ -526,6 +546,12 @@ static int check_sensor(struct reader *r, const struct scope *scope, const struc
 		return mistake(r, key_place(scope, "source"),
 			       "[sensor %s] source = replay: needs replay_file = /path/of/the/capture",
 			       s->name);
+	if (s->source == SOURCE_KIND_DEVICE) {
+		int error = check_device(r, scope, s);
+
+		if (error < 0)
+			return error;
+	}
 	return check_room(r, scope, s);
 }
 
@@ -599,4 +625,13 @@ bool sensor_config_equal(const struct sensor_config *a, const struct sensor_conf
 		    !config_key_equal(&config_keys[i], a, b))
 			return false;
 	return true;
+}
+
+struct decoder_sensor sensor_config_decoder(const struct sensor_config *s)
+{
+	return (struct decoder_sensor){
+		.name = s->name,
+		.model = s->model,
+		.metadata_path = s->metadata,
+	};
 }

@@ -14,7 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
+#include "decoder/decoder.h"
 #include "lidard/control.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/lidard/lidard.conf"
@@ -30,6 +31,30 @@
 enum source_kind {
 	SOURCE_KIND_SIM,
 	SOURCE_KIND_REPLAY,
+	SOURCE_KIND_DEVICE,
+};
+
+enum device_mode {
+	/** Direct if it can be, else copy. */
+	DEVICE_MODE_AUTO,
+	/** The device writes into the memory the readers map. */
+	DEVICE_MODE_DIRECT,
+	/** It writes into the kernel's, and lidard copies. */
+	DEVICE_MODE_COPY,
+};
+
+enum device_format {
+	/** As the device says. */
+	DEVICE_FORMAT_AUTO,
+	DEVICE_FORMAT_XYZIRT,
+	DEVICE_FORMAT_PACKETS,
+};
+
+enum device_packets {
+	/** Published as they are. */
+	DEVICE_PACKETS_RAW,
+	/** Decoded by lidard: a copy. */
+	DEVICE_PACKETS_DECODE,
 };
 
 enum replay_pace {
@@ -42,7 +67,7 @@ enum replay_pace {
 /** [sensor NAME] */
 struct sensor_config {
 	char name[LIDARD_SENSOR_NAME_MAX];
-	/** source = sim | replay */
+	/** source = sim | replay | device */
 	enum source_kind source;
 	/** slice_bytes: most payload of a slice; 4K to 64M, default 1M */
 	uint64_t slice_bytes;
@@ -79,6 +104,13 @@ struct sensor_config {
 	bool replay_loop;
 	/** replay_subscribers: wait for so many before the first packet (0) */
 	uint32_t replay_subscribers;
+
+	/** device: of source = device; device_mode = auto | direct | copy;
+	 *  device_format = auto | xyzirt | packets; device_packets = raw | decode */
+	char device[PATH_MAX];
+	enum device_mode device_mode;
+	enum device_format device_format;
+	enum device_packets device_packets;
 
 	/** decoder: how packets are decoded (ouster); see decoder.h */
 	char decoder[CONFIG_TEXT_MAX];
@@ -124,6 +156,9 @@ struct config *config_free(struct config *config);
 
 /** Return: true if a running sensor may go on unchanged under the new configuration. */
 bool sensor_config_equal(const struct sensor_config *a, const struct sensor_config *b);
+
+/** sensor_config_decoder() - whose packets the configured decoder is for; borrows from @s */
+struct decoder_sensor sensor_config_decoder(const struct sensor_config *s);
 
 /** config_print_defaults() - the shipped lidard.conf: every key with its help, as comments */
 void config_print_defaults(FILE *out);

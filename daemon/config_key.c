@@ -25,6 +25,27 @@
 static const char *const sources[] = {
 	[SOURCE_KIND_SIM] = "sim",
 	[SOURCE_KIND_REPLAY] = "replay",
+	[SOURCE_KIND_DEVICE] = "device",
+	NULL,
+};
+
+static const char *const device_modes[] = {
+	[DEVICE_MODE_AUTO] = "auto",
+	[DEVICE_MODE_DIRECT] = "direct",
+	[DEVICE_MODE_COPY] = "copy",
+	NULL,
+};
+
+static const char *const device_formats[] = {
+	[DEVICE_FORMAT_AUTO] = "auto",
+	[DEVICE_FORMAT_XYZIRT] = "xyzirt",
+	[DEVICE_FORMAT_PACKETS] = "packets",
+	NULL,
+};
+
+static const char *const device_packets[] = {
+	[DEVICE_PACKETS_RAW] = "raw",
+	[DEVICE_PACKETS_DECODE] = "decode",
 	NULL,
 };
 
@@ -59,8 +80,8 @@ const struct config_key config_keys[] = {
 	  .help = "Group that may read it. Empty: the group RouDi runs with." },
 
 	{ SENSOR(source), .kind = CONFIG_CHOICE, .choices = sources, .fallback = "sim",
-	  .help = "Where the points come from: a synthetic scene, or a capture of a sensor's "
-		  "packets." },
+	  .help = "Where the points come from: a synthetic scene, a capture of a sensor's "
+		  "packets, or a device of the lidar_ring kernel module." },
 	{ SENSOR(slice_bytes), .kind = CONFIG_BYTES, .fallback = "1M",
 	  .min = LIDARD_SLICE_BYTES_MIN, .max = LIDARD_SLICE_BYTES_MAX,
 	  .help = "Most payload of a slice. A frame is published slice by slice, each as soon as "
@@ -114,6 +135,22 @@ const struct config_key config_keys[] = {
 	{ SENSOR(replay_subscribers), .kind = CONFIG_COUNT, .fallback = "0",
 	  .max = LIDARD_CLIENTS_MAX,
 	  .help = "source = replay: wait for so many subscribers before the first packet." },
+
+	{ SENSOR(device), .kind = CONFIG_PATH, .fallback = "/dev/lidar0",
+	  .help = "source = device: the device. One that is not there yet is waited for." },
+	{ SENSOR(device_mode), .kind = CONFIG_CHOICE, .choices = device_modes, .fallback = "auto",
+	  .help = "source = device: let the device write into the memory that readers map, or into "
+		  "the kernel's, from where lidard copies each slice once. auto: direct, or copy "
+		  "where direct is not possible; the log says why." },
+	{ SENSOR(device_format), .kind = CONFIG_CHOICE, .choices = device_formats,
+	  .fallback = "auto",
+	  .help = "source = device: points of 32 bytes as readers get them, or packets of the "
+		  "sensor. auto: what the device says." },
+	{ SENSOR(device_packets), .kind = CONFIG_CHOICE, .choices = device_packets,
+	  .fallback = "raw",
+	  .help = "source = device that sends packets: publish them as they are, to be decoded by "
+		  "each reader that wants points, or decode them, which is a copy and takes the "
+		  "keys below." },
 
 	{ SENSOR(decoder), .kind = CONFIG_WORD, .fallback = "ouster",
 	  .help = "How packets are decoded: ouster." },

@@ -20,6 +20,7 @@
 #include "daemon/sink_iox.h"
 #include "daemon/status.h"
 #include "daemon/varlink.h"
+#include "decoder/metadata_file.h"
 #include "lidard/control.h"
 
 /* Connections at the same time; more are turned away. */
@@ -186,7 +187,7 @@ static void reply_subscribed(struct varlink *v, const struct subscription *s, in
 	json_object_object_add(o, "queue", varlink_uint(s->queue));
 	json_object_object_add(o, "held", varlink_uint(s->held));
 	json_object_object_add(o, "slice_bytes", varlink_uint(s->sensor->config.slice_bytes));
-	json_object_object_add(o, "format", varlink_uint(LIDARD_FORMAT_XYZIRT));
+	json_object_object_add(o, "format", varlink_uint(s->sensor->source->format));
 	varlink_reply(v, o, page_fd);
 }
 
@@ -324,6 +325,38 @@ static void call_get_status(struct varlink *v, json_object *parameters)
 	varlink_reply(v, o, -1);
 }
 
+static json_object *describe_decoder(const struct sensor_config *s, const char *metadata)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "decoder", json_object_new_string(s->decoder));
+	json_object_object_add(o, "model", json_object_new_string(s->model));
+	json_object_object_add(o, "metadata", json_object_new_string(metadata));
+	return o;
+}
+
+/* What a reader needs to decode a sensor's packets by itself. */
+static void call_get_decoder(struct varlink *v, json_object *parameters)
+{
+	CLEANUP(cleanup_free) char *metadata = NULL;
+	const struct sensor *sensor;
+	struct problem problem;
+	const char *name;
+	size_t bytes;
+
+	if (!varlink_get_string(parameters, "sensor", &name))
+		return reply_invalid(v, "sensor", "a string");
+	sensor = daemon_find_sensor(connection_of(v)->control->daemon, name);
+	if (!sensor)
+		return reply_no_sensor(v, name);
+	if (!sensor->config.metadata[0])
+		return varlink_reply(v, describe_decoder(&sensor->config, ""), -1);
+	if (metadata_file_read(sensor->config.metadata, LIDARD_METADATA_BYTES_MAX, &metadata, &bytes,
+			       &problem) < 0)
+		return varlink_error(v, LIDARD_ERROR_NO_METADATA, NULL, problem.text);
+	varlink_reply(v, describe_decoder(&sensor->config, metadata), -1);
+}
+
 static const struct {
 	const char *name;
 	void (*call)(struct varlink *v, json_object *parameters);
@@ -333,6 +366,7 @@ static const struct {
 	{ LIDARD_METHOD_SUBSCRIBE, call_subscribe },
 	{ LIDARD_METHOD_UNSUBSCRIBE, call_unsubscribe },
 	{ LIDARD_METHOD_GET_STATUS, call_get_status },
+	{ LIDARD_METHOD_GET_DECODER, call_get_decoder },
 	{ "org.varlink.service.GetInfo", call_get_info },
 };
 

@@ -7,10 +7,10 @@
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
+#include "common/problem.h"
 #include "daemon/client.h"
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
-#include "daemon/problem.h"
 
 struct control;
 

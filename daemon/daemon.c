@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "daemon/broker_iox.h"
 #include "daemon/control.h"
+#include "daemon/device.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/status.h"
@@ -29,6 +30,8 @@
 #define POOLS_TIMEOUT_NS (10 * NSEC_PER_SEC)
 /* A probe is a fork, an exec and a registration: some 10 ms. */
 #define PROBE_INTERVAL_NS (10 * NSEC_PER_SEC)
+/* A predecessor that is dying stops its device within milliseconds. */
+#define DEVICE_BUSY_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
 extern char **environ;
 
@@ -368,6 +371,27 @@ static int lock_state_dir(struct daemon *d, struct problem *problem)
 	return 0;
 }
 
+/*
+ * Once we register with RouDi, it gives the chunks of a lidard that died under
+ * our name to others: no device may write into them any more.  That one holds
+ * our lock until its memory is gone, also while it dumps core, and the kernel
+ * stops the device before that; so who keeps a device for longer than this is
+ * somebody else, and the sensor will say so each time it cannot start.
+ */
+static void wait_for_devices(struct daemon *d)
+{
+	const struct sensor_config *s;
+	struct problem problem;
+	unsigned int i;
+
+	for (i = 0; i < d->config->sensor_count; i++) {
+		s = &d->config->sensors[i];
+		if (s->source == SOURCE_KIND_DEVICE &&
+		    device_wait_until_free(s->device, DEVICE_BUSY_TIMEOUT_NS, &problem) < 0)
+			log_msg(LOG_WARNING, s->name, 0, "%s; going on without it", problem.text);
+	}
+}
+
 static int daemon_open(struct daemon *d, struct problem *problem)
 {
 	int r;
@@ -375,6 +399,8 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 	r = daemon_load_config(d->config_path, &d->config, &d->plan, problem);
 	if (r == 0)
 		r = lock_state_dir(d, problem);
+	if (r == 0)
+		wait_for_devices(d);
 	if (r == 0)
 		r = check_roudi_answers(d, problem);
 	if (r == 0)

@@ -18,7 +18,7 @@
 #ifndef DAEMON_FRAME_BUILDER_H
 #define DAEMON_FRAME_BUILDER_H
 
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 #include "daemon/source.h"
 
 struct frame_builder;

@@ -11,8 +11,8 @@
 
 #include <sys/types.h>
 
+#include "common/problem.h"
 #include "daemon/config.h"
-#include "daemon/problem.h"
 
 struct memory_access {
 	/** As configured; "": the group RouDi runs with. */

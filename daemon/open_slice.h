@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 #include "daemon/loan.h"
 
 /** A slice's place in its frame; the same for every frame. */

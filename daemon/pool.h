@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 
 struct config;
 struct broker_pool;

@@ -171,6 +171,13 @@ static int sensor_source_ready(struct loop_watch *watch, uint32_t events)
 	return 0;
 }
 
+/* It stays where it is as long as the sink; where the sink cannot tell now, the next start asks. */
+static void sensor_find_memory(struct sensor *s)
+{
+	if (s->config.source == SOURCE_KIND_DEVICE && s->source->memory.count == 0)
+		s->sink->ops->get_memory(s->sink, s->config.slice_bytes, &s->source->memory);
+}
+
 static void sensor_start(struct sensor *s)
 {
 	uint64_t now_ns = clock_now_ns();
@@ -179,14 +186,17 @@ static void sensor_start(struct sensor *s)
 	s->incarnation = now_ns > s->incarnation ? now_ns : s->incarnation + 1;
 	s->next_publish_index = 0;
 	s->state = SENSOR_STARTING;
+	sensor_find_memory(s);
 	r = s->source->ops->start(s->source, &s->problem);
 	if (r == 0)
-		r = loop_add(s->loop, &s->source_watch, s->source->ops->get_fd(s->source), EPOLLIN,
-			     sensor_source_ready);
+		r = loop_add(s->loop, &s->source_watch, s->source->ops->get_fd(s->source),
+			     EPOLLIN | EPOLLPRI, sensor_source_ready);
 	if (r < 0) {
 		sensor_fail(s, r);
 		return;
 	}
+	if (s->source->notice.text[0])
+		log_msg(LOG_WARNING, s->config.name, 0, "%s", s->source->notice.text);
 	sensor_supply(s);
 }
 

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 
 struct sensor_config;
 

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "daemon/loan.h"
+#include "daemon/loan_memory.h"
 
 struct sink;
 
@@ -31,6 +32,12 @@ struct sink_ops {
 	void (*publish)(struct sink *s, struct loan *loan);
 	/** Idempotent. */
 	void (*cancel)(struct sink *s);
+	/**
+	 * Where loans of that size can lie, now and as long as the sink lives. Call it while
+	 * nothing is lent.
+	 * Return: 0; -EAGAIN all memory is with the readers at the moment; other negative errno.
+	 */
+	int (*get_memory)(struct sink *s, size_t bytes, struct loan_memory *ret_memory);
 	/** Cancels first. Return: NULL. */
 	struct sink *(*free)(struct sink *s);
 };

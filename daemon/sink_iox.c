@@ -136,6 +136,33 @@ static void sink_iox_cancel(struct sink *sink)
 	}
 }
 
+/*
+ * The chunks of a pool lie side by side, one stride from the next (pool.h), and
+ * the pools of a segment one after the other. Where one begins iceoryx does not
+ * say: so this tells of all places in the segment that have the distance of
+ * whole strides from a chunk of the pool, and those in smaller and larger pools
+ * are never lent.
+ */
+static int sink_iox_get_memory(struct sink *sink, size_t bytes, struct loan_memory *ret_memory)
+{
+	uint64_t payload_bytes = pool_payload_bytes(bytes), exhausted = sink->exhausted;
+	struct loan *loan = sink_iox_loan(sink, bytes);
+	struct mapping m;
+	int r;
+
+	if (!loan) {
+		sink->exhausted = exhausted;
+		return -EAGAIN;
+	}
+	r = mapping_find(loan->data, &m);
+	if (r == 0)
+		*ret_memory = loan_memory_around(m.start, m.bytes,
+						 (uint64_t)((char *)loan->data - (char *)m.start),
+						 pool_roudi_size(payload_bytes) + 40, payload_bytes);
+	sink_iox_cancel(sink);
+	return r;
+}
+
 static struct sink *sink_iox_free(struct sink *sink)
 {
 	struct sink_iox *s = to_iox(sink);
@@ -157,6 +184,7 @@ static const struct sink_ops sink_iox_ops = {
 	.loan = sink_iox_loan,
 	.publish = sink_iox_publish,
 	.cancel = sink_iox_cancel,
+	.get_memory = sink_iox_get_memory,
 	.free = sink_iox_free,
 };
 

@@ -9,7 +9,7 @@
 #ifndef DAEMON_SINK_IOX_H
 #define DAEMON_SINK_IOX_H
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 #include "daemon/sink.h"
 
 struct sensor_config;

@@ -15,6 +15,8 @@ int source_new(const struct sensor_config *config, struct source **ret_source,
 		return source_sim_new(config, ret_source, problem);
 	case SOURCE_KIND_REPLAY:
 		return source_replay_new(config, ret_source, problem);
+	case SOURCE_KIND_DEVICE:
+		return source_device_new(config, ret_source, problem);
 	}
 	return problem_set(problem, -EINVAL, "sensor %s: unknown source %d", config->name,
 			   (int)config->source);
@@ -35,6 +37,7 @@ const char *source_drop_name(enum source_drop cause)
 		[SOURCE_DROP_NO_LOAN] = "no_loan",
 		[SOURCE_DROP_OVERRUN] = "overrun",
 		[SOURCE_DROP_STOPPED] = "stopped",
+		[SOURCE_DROP_DEVICE] = "device",
 	};
 
 	return cause < SOURCE_DROP_COUNT ? names[cause] : "unknown";

@@ -14,8 +14,9 @@
  *   the loans still lent then belong to the sensor again, which cancels them.
  * - The source describes the slice in the loan's header, except incarnation,
  *   publish_index, ready_ns and published_ns, which the sensor fills in.
- * - get_fd() is one fd, readable (EPOLLIN) when next() has work. It is valid
- *   from start() to stop().
+ * - get_fd() is one fd, readable (EPOLLIN) when next() has work; EPOLLPRI,
+ *   EPOLLERR or EPOLLHUP say that next() will fail. It is valid from start()
+ *   to stop().
  *
  * One thread: the daemon's loop.
  */
@@ -26,8 +27,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/problem.h"
 #include "daemon/loan.h"
-#include "daemon/problem.h"
+#include "daemon/loan_memory.h"
 
 struct sensor_config;
 struct source;
@@ -40,6 +42,8 @@ enum source_drop {
 	SOURCE_DROP_OVERRUN,
 	/** Begun, but the source was stopped before it was whole. */
 	SOURCE_DROP_STOPPED,
+	/** Lost by the device or its driver, or described by them in a way that makes no sense. */
+	SOURCE_DROP_DEVICE,
 	SOURCE_DROP_COUNT,
 };
 
@@ -64,6 +68,9 @@ struct source_stats {
 	/** CPU time spent writing payloads, and on wake-ups that did nothing else: what a device's
 	 *  DMA would do by itself, ns. */
 	uint64_t fill_cpu_ns;
+	/** Bytes of payload copied from the source's memory into loans, that could have been
+	 *  written there at once. */
+	uint64_t copied_bytes;
 };
 
 /** What the sensor knows of the readers; set before next() is called. */
@@ -111,6 +118,8 @@ struct source_ops {
 	 * source failed and must be stopped (@problem set).
 	 */
 	int (*next)(struct source *s, struct loan **ret_loan, struct problem *problem);
+	/** Bring stats up to date: somebody wants to see them. NULL where they always are. */
+	void (*refresh)(struct source *s);
 };
 
 /** Embedded as the first member of every source. */
@@ -120,6 +129,12 @@ struct source {
 	const struct sensor_config *config;
 	struct source_stats stats;
 	struct source_readers readers;
+	/** Where loans can lie; set before start(), count is 0 where the sink cannot tell. */
+	struct loan_memory memory;
+	/** What the administrator should know of a start() that worked, "" if nothing. */
+	struct problem notice;
+	/** enum lidard_format of the slices; may change with start(). */
+	uint16_t format;
 	/** seq of the next slice, and how many were dropped since the last one handed out. */
 	uint64_t next_seq;
 	uint64_t lost_pending;
@@ -141,7 +156,7 @@ int source_check(const struct sensor_config *config, struct problem *problem);
 int source_new(const struct sensor_config *config, struct source **ret_source,
 	       struct problem *problem);
 
-/** "no_loan", "overrun", "stopped" */
+/** "no_loan", "overrun", "stopped", "device" */
 const char *source_drop_name(enum source_drop cause);
 
 /** Reset seq at start(). */
@@ -173,6 +188,8 @@ static inline void source_number(struct source *s, struct lidard_slice_header *h
 int source_sim_new(const struct sensor_config *config, struct source **ret_source,
 		   struct problem *problem);
 int source_replay_new(const struct sensor_config *config, struct source **ret_source,
+		      struct problem *problem);
+int source_device_new(const struct sensor_config *config, struct source **ret_source,
 		      struct problem *problem);
 
 #endif /* DAEMON_SOURCE_H */

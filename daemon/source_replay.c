@@ -31,7 +31,7 @@
 #include "common/clock.h"
 #include "daemon/capture.h"
 #include "daemon/config.h"
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 #include "daemon/frame_builder.h"
 
 /** Records looked at in one call of next(). */
@@ -116,6 +116,7 @@ static int replay_open(struct replay *r, struct problem *problem)
 {
 	const struct sensor_config *config = r->base.config;
 	const struct decoder_ops *ops = decoder_find(config->decoder);
+	struct decoder_sensor sensor;
 	int err;
 
 	if (!ops)
@@ -125,7 +126,8 @@ static int replay_open(struct replay *r, struct problem *problem)
 		return problem_set(problem, -EINVAL,
 				   "sensor %s: replay_file is not set; source = replay needs a capture",
 				   config->name);
-	err = ops->open(config, &r->decoder, problem);
+	sensor = sensor_config_decoder(config);
+	err = ops->open(&sensor, &r->decoder, problem);
 	if (err < 0)
 		return err;
 	err = capture_open(config->replay_file, &r->capture, problem);
@@ -439,6 +441,7 @@ int source_replay_new(const struct sensor_config *config, struct source **ret_so
 		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
 	r->base.ops = &replay_ops;
 	r->base.config = config;
+	r->base.format = LIDARD_FORMAT_XYZIRT;
 	r->timer_fd = -1;
 	*ret_source = &r->base;
 	return 0;

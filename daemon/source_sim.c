@@ -442,6 +442,7 @@ int source_sim_new(const struct sensor_config *config, struct source **ret_sourc
 		return problem_set(problem, r, "sensor %s: out of memory", config->name);
 	sim->base.ops = &sim_ops;
 	sim->base.config = config;
+	sim->base.format = LIDARD_FORMAT_XYZIRT;
 	sim->timer_fd = -1;
 	snprintf(sim->base.model, sizeof(sim->base.model), "lidard simulator");
 	snprintf(sim->base.serial, sizeof(sim->base.serial), "sim-%" PRIu64, config->sim_seed);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 #include "daemon/sensor.h"
 #include "lidard/control.h"
 

@@ -33,6 +33,7 @@ static const struct {
 	{ LIDARD_ERROR_NO_SPACE, -ENOSPC },
 	{ LIDARD_ERROR_LIMIT, -EUSERS },
 	{ LIDARD_ERROR_PERMISSION, -EACCES },
+	{ LIDARD_ERROR_NO_METADATA, -ENODATA },
 	{ "org.varlink.service.InvalidParameter", -EINVAL },
 };
 

@@ -27,7 +27,7 @@ extern "C" {
 #define LIDARD_CONTROL_VERSION 1
 
 /** Longest message either side accepts, the NUL included. */
-#define LIDARD_CONTROL_MESSAGE_MAX (1024u * 1024u)
+#define LIDARD_CONTROL_MESSAGE_MAX (4u * 1024u * 1024u)
 
 #define LIDARD_INTERFACE "io.lidard"
 #define LIDARD_METHOD_HELLO "io.lidard.Hello"
@@ -35,6 +35,7 @@ extern "C" {
 #define LIDARD_METHOD_SUBSCRIBE "io.lidard.Subscribe"
 #define LIDARD_METHOD_UNSUBSCRIBE "io.lidard.Unsubscribe"
 #define LIDARD_METHOD_GET_STATUS "io.lidard.GetStatus"
+#define LIDARD_METHOD_GET_DECODER "io.lidard.GetDecoder"
 
 /* Errors; the reply's parameters name the thing, the value and what would be right. */
 #define LIDARD_ERROR_VERSION "io.lidard.VersionMismatch"
@@ -44,6 +45,10 @@ extern "C" {
 #define LIDARD_ERROR_LIMIT "io.lidard.LimitReached"
 #define LIDARD_ERROR_NO_SUBSCRIPTION "io.lidard.NoSuchSubscription"
 #define LIDARD_ERROR_PERMISSION "io.lidard.PermissionDenied"
+#define LIDARD_ERROR_NO_METADATA "io.lidard.NoMetadata"
+
+/** Most bytes of a sensor's metadata. */
+#define LIDARD_METADATA_BYTES_MAX (512u * 1024u)
 
 /** Longest sensor name, the NUL included: [a-z0-9_-], starting with a letter. */
 #define LIDARD_SENSOR_NAME_MAX 32u

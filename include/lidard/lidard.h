@@ -53,6 +53,7 @@ struct lidard_sensor_info;
 struct lidard_subscription;
 struct lidard_slice;
 struct lidard_frame;
+struct lidard_decoder;
 
 /*
  * ---- Client ----------------------------------------------------------------
@@ -367,6 +368,68 @@ int lidard_slice_copy(const struct lidard_slice *slice, struct lidard_slice **re
  * and takes that one away afterwards. Slices of a frame go back with the frame.
  */
 void lidard_slice_release(struct lidard_slice *slice);
+
+/*
+ * ---- Decoder: points from packets ---------------------------------------------
+ * A device that delivers a sensor's packets is published as it is
+ * (LIDARD_FORMAT_RAW). Whoever wants points decodes them, in its own time and memory.
+ */
+
+/**
+ * lidard_decoder_new() - make a decoder for a sensor's packets
+ * @client: the client; lidard is asked for the sensor's metadata
+ * @sensor: the sensor's name
+ * @ret_decoder: free with lidard_decoder_free(); it may outlive the client
+ *
+ * Return: 0; -ENOENT no such sensor; -ENODATA lidard cannot read the metadata; -EINVAL there
+ * is no metadata, or it makes no sense; -ENOTSUP this library has no such decoder; or as
+ * lidard_client_call(). lidard_client_get_error() says more.
+ */
+int lidard_decoder_new(struct lidard_client *client, const char *sensor,
+		       struct lidard_decoder **ret_decoder);
+
+/** lidard_decoder_free() - NULL is allowed. Return: NULL. */
+struct lidard_decoder *lidard_decoder_free(struct lidard_decoder *decoder);
+
+/** lidard_decoder_get_max() - points that a slice of packets can have at most. */
+size_t lidard_decoder_get_max(const struct lidard_decoder *decoder,
+			      const struct lidard_slice *slice);
+
+/** struct lidard_decoded - what was in a slice of packets */
+struct lidard_decoded {
+	/** Points written. */
+	uint64_t point_count;
+	/** Sensor's time of the first column, from which points count, and of the last; 0 without any. */
+	uint64_t sensor_time_ns;
+	uint64_t sensor_end_time_ns;
+	/** enum lidard_sensor_clock. */
+	uint32_t sensor_clock;
+	/** Packets of points; packets of something else; damaged ones. */
+	uint32_t packets;
+	uint32_t ignored_packets;
+	uint32_t bad_packets;
+	/** Columns of points; columns whose time is seconds from the others', which are left out. */
+	uint32_t columns;
+	uint32_t bad_columns;
+	/** Zero; room to grow. */
+	uint64_t reserved[4];
+};
+
+/**
+ * lidard_slice_decode() - the points of a slice of packets
+ * @slice: of LIDARD_FORMAT_RAW
+ * @decoder: of its sensor; slices in the order they came
+ * @points: where they go
+ * @capacity: points there is room for; lidard_decoder_get_max() is always enough
+ * @ret_decoded: what was there
+ *
+ * Hot path: no allocation, no lock, no system call.
+ *
+ * Return: 0; -EINVAL the slice is no packets; -ENOSPC there is no room; -ECHILD.
+ */
+int lidard_slice_decode(const struct lidard_slice *slice, struct lidard_decoder *decoder,
+			struct lidard_point_xyzirt *points, size_t capacity,
+			struct lidard_decoded *ret_decoded);
 
 /*
  * ---- Frame: a list of borrowed slices ----------------------------------------

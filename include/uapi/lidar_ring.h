@@ -21,8 +21,11 @@
  * entry i of a ring lies at i & (entries - 1).  Whoever produces writes the
  * entry, then stores the producer index with release semantics; whoever
  * consumes loads it with acquire semantics, reads the entry, then stores the
- * consumer index with release semantics.  The kernel checks every index and
- * offset it reads from the page, and keeps its own copy of what it needs.
+ * consumer index with release semantics, which whoever produces loads with
+ * acquire semantics before it overwrites an entry.  The kernel loads
+ * ready_consumer after fill_producer: who gives a slot back has consumed its
+ * descriptor before.  The kernel checks every index and offset it reads from
+ * the page, and keeps its own copy of what it needs.
  *
  * The kernel looks at the fill ring whenever the device finishes a slot.  Once
  * it has nothing queued at all it sets LIDAR_RING_NEED_WAKEUP in fill_flags:

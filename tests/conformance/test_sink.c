@@ -8,6 +8,7 @@
 #include "daemon/sink.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <iceoryx_binding_c/api.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,6 +271,66 @@ Test(sink, payloads_of_a_pool_lie_a_stride_of_pages_apart)
 
 		cr_assert_eq((at > first ? at - first : first - at) % (LARGE + 8192), 0);
 	}
+}
+
+static void expect_known(const struct loan_memory *m, size_t bytes)
+{
+	uint32_t index, others;
+	unsigned int i, k;
+
+	loan_all(bytes);
+	for (i = 0; i < LOANS; i++) {
+		uintptr_t at = (uintptr_t)loans[i]->data - (uintptr_t)m->base;
+
+		cr_assert(loan_memory_find(m, at, &index), "%p of %p", loans[i]->data, m->base);
+		cr_assert_leq(at + loans[i]->capacity_bytes, m->bytes);
+		for (k = 0; k < i; k++)
+			cr_assert(loan_memory_find(m, (uintptr_t)loans[k]->data - (uintptr_t)m->base,
+						   &others) &&
+				  others != index);
+	}
+	sink->ops->cancel(sink);
+}
+
+Test(sink, it_says_where_every_loan_can_lie)
+{
+	static const size_t sizes[] = { LARGE, SMALL };
+	struct loan_memory m;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		cr_assert_eq(sink->ops->get_memory(sink, sizes[i], &m), 0);
+		cr_assert_eq(sink->lent, 0);
+		cr_assert_eq(m.payload_bytes, sizes[i]);
+		cr_assert_eq((uintptr_t)m.base % LIDARD_PAYLOAD_ALIGN, 0);
+		/* what readers may hold, and what the source may, at least */
+		cr_assert_geq(m.count, 40 + LOANS);
+		expect_known(&m, sizes[i]);
+	}
+	cr_assert_eq(sink->exhausted, 0);
+}
+
+Test(sink, it_does_not_know_where_while_readers_hold_everything)
+{
+	struct loan_memory m = { .count = 77 };
+	const void *held[256];
+	unsigned int count = 0;
+	struct loan *l;
+	uint64_t seq;
+
+	connect_reader(QUEUE);
+	while ((l = sink->ops->loan(sink, LARGE))) {
+		sink->ops->publish(sink, l);
+		cr_assert_lt(count, 256);
+		held[count] = take(&seq);
+		cr_assert(held[count++]);
+	}
+	cr_assert_eq(sink->ops->get_memory(sink, LARGE, &m), -EAGAIN);
+	cr_assert_eq(m.count, 77);
+	cr_assert_eq(sink->exhausted, 1);
+	while (count--)
+		iox_sub_release_chunk(reader, held[count]);
+	cr_assert_eq(sink->ops->get_memory(sink, LARGE, &m), 0);
 }
 
 Test(sink, sizes_have_pools_of_their_own)

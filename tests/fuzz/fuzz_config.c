@@ -33,6 +33,9 @@ static void expect_usable(const struct sensor_config *s)
 	EXPECT(s->replay_speed >= 0.001 && s->replay_speed <= 1000);
 	EXPECT(memchr(s->replay_file, '\0', sizeof(s->replay_file)));
 	EXPECT(s->source != SOURCE_KIND_REPLAY || s->replay_file[0] == '/');
+	EXPECT(s->source != SOURCE_KIND_DEVICE ||
+	       (s->device[0] == '/' &&
+		(!s->first_slice_bytes || s->device_packets == DEVICE_PACKETS_DECODE)));
 	EXPECT(sensor_config_equal(s, s));
 }
 

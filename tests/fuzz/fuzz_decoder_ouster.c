@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/decoder_ouster.h"
+#include "decoder/decoder_ouster.h"
 #include "tests/support/ouster_packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "daemon/decoder_ouster.h"
+#include "decoder/decoder_ouster.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

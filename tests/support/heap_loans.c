@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define GUARD LIDARD_PAYLOAD_ALIGN
 #define PATTERN 0xa5
@@ -15,7 +16,6 @@ static bool untouched(const uint8_t *p, size_t bytes)
 
 void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_bytes)
 {
-	size_t bytes = (capacity_bytes + GUARD - 1) / GUARD * GUARD + 2 * GUARD;
 	unsigned int i;
 
 	if (count > HEAP_LOANS_MAX)
@@ -23,13 +23,17 @@ void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_b
 	memset(h, 0, sizeof(*h));
 	h->count = count;
 	h->capacity_bytes = capacity_bytes;
+	h->stride_bytes = (capacity_bytes + GUARD - 1) / GUARD * GUARD + 2 * GUARD;
+	/* shared, as a transport's memory is: a fork must not make a copy of what a device writes */
+	h->memory = mmap(NULL, count * h->stride_bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (h->memory == MAP_FAILED)
+		abort();
+	memset(h->memory, PATTERN, count * h->stride_bytes);
 	for (i = 0; i < count; i++) {
 		struct heap_loan *l = &h->loans[i];
 
-		l->memory = aligned_alloc(GUARD, bytes);
-		if (!l->memory)
-			abort();
-		memset(l->memory, PATTERN, bytes);
+		l->memory = h->memory + i * h->stride_bytes;
 		l->loan.header = &l->header;
 		l->loan.data = l->memory + GUARD;
 		l->loan.capacity_bytes = capacity_bytes;
@@ -39,11 +43,15 @@ void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_b
 
 void heap_loans_deinit(struct heap_loans *h)
 {
-	unsigned int i;
-
-	for (i = 0; i < h->count; i++)
-		free(h->loans[i].memory);
+	if (h->memory)
+		munmap(h->memory, h->count * h->stride_bytes);
 	memset(h, 0, sizeof(*h));
+}
+
+struct loan_memory heap_loans_get_memory(const struct heap_loans *h)
+{
+	return loan_memory_around(h->memory, h->count * h->stride_bytes, GUARD, h->stride_bytes,
+				  (h->capacity_bytes + GUARD - 1) / GUARD * GUARD);
 }
 
 struct loan *heap_loans_take(struct heap_loans *h, size_t bytes)

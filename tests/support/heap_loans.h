@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/loan.h"
+#include "daemon/loan_memory.h"
 
 #define HEAP_LOANS_MAX 256
 
@@ -29,11 +30,16 @@ struct heap_loans {
 	struct heap_loan loans[HEAP_LOANS_MAX];
 	unsigned int count;
 	size_t capacity_bytes;
+	/** One mapping, in which loans lie a stride apart. */
+	uint8_t *memory;
+	size_t stride_bytes;
 };
 
 /** Aborts if memory is short. */
 void heap_loans_init(struct heap_loans *h, unsigned int count, size_t capacity_bytes);
 void heap_loans_deinit(struct heap_loans *h);
+/** heap_loans_get_memory() - as a sink would say it */
+struct loan_memory heap_loans_get_memory(const struct heap_loans *h);
 /** heap_loans_take() - a loan of @bytes to lend, its header zero; NULL if all are lent */
 struct loan *heap_loans_take(struct heap_loans *h, size_t bytes);
 /** heap_loans_give_back() - it is here again and may not be written any more */

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "common/crc64.h"
-#include "daemon/ouster_metadata.h"
-#include "daemon/ouster_profile.h"
+#include "decoder/ouster_metadata.h"
+#include "decoder/ouster_profile.h"
 
 #define OUSTER_PACKET_SERIAL 992108000265ull
 

@@ -57,9 +57,6 @@ void source_driver_lend(struct source_driver *d)
 		cr_assert_leq(wants, d->source->config->slice_bytes);
 		cr_assert_lt(d->lent, d->source->config->loans, "wants more than %u loans",
 			     d->source->config->loans);
-		if (!d->loans.count)
-			heap_loans_init(&d->loans, d->source->config->loans + 16,
-					d->source->config->slice_bytes);
 		loan = heap_loans_take(&d->loans, wants);
 		if (!loan)
 			return;
@@ -72,6 +69,9 @@ void source_driver_start(struct source_driver *d, const struct sensor_config *co
 {
 	if (!d->source)
 		cr_assert_eq(source_new(config, &d->source, &d->problem), 0, "%s", d->problem.text);
+	if (!d->loans.count)
+		heap_loans_init(&d->loans, config->loans + 16, config->slice_bytes);
+	d->source->memory = heap_loans_get_memory(&d->loans);
 	cr_assert_eq(d->source->ops->start(d->source, &d->problem), 0, "%s", d->problem.text);
 	d->next_seq = 0;
 	source_driver_lend(d);

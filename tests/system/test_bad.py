@@ -112,7 +112,7 @@ def mistakes():
             ('[sensor rear]\nloans = 1\n', ['loans = 1', '2 to 256']),
             ('[sensor rear]\nloans = 8\nloans = 9\n', ['loans', 'given in line']),
             ('[sensor Rear]\n', ['Rear', 'a-z']),
-            ('[sensor rear]\nsource = lidar\n', ['source = lidar', 'sim or replay']),
+            ('[sensor rear]\nsource = lidar\n', ['source = lidar', 'sim, replay or device']),
             ('[pool]\n', ['[pool]', 'unknown section']),
             ('nonsense\n', ['nonsense'])):
         write_config(sensor('front'), extra=extra)

@@ -23,16 +23,21 @@ EXPECTED = {
     '{libdir}': ['?liblidard.so', '?liblidard.so.0', '?liblidard.so.0.1.0'],
     '{libdir}/lidard': ['?*.so'],
     '{libdir}/pkgconfig': ['?liblidard.pc', '?lidard.pc'],
-    '{includedir}/lidard': ['lidard.h', 'frame.h', 'control.h', '?probes.h'],
+    '{includedir}/lidard': ['lidard.h', 'frame.h', 'control.h', 'lidar_ring.h', '?probes.h'],
     '{sysconfdir}/lidard': ['lidard.conf'],
     '{systemdsystemunitdir}': ['lidard.service', 'lidard-roudi.service', 'lidard-reclaim.service',
                                'lidard-reclaim.path'],
     '{sysusersdir}': ['lidard.conf'],
     '{tmpfilesdir}': ['lidard.conf'],
+    '{udevrulesdir}': ['60-lidard.rules'],
     '{mandir}/man1': ['?*.1'],
     '{mandir}/man3': ['?*.3'],
+    '{mandir}/man4': ['lidar_ring.4', 'lidar_sim.4'],
     '{mandir}/man5': ['lidard.conf.5'],
     '{mandir}/man8': ['lidard.8', 'lidard-reclaim.8'],
+    '{kmodsrcdir}/lidard-*': ['?dkms.conf'],
+    '{kmodsrcdir}/lidard-*/kmod': ['?Kbuild', '?Makefile', '?*.c', '?*.h'],
+    '{kmodsrcdir}/lidard-*/include/uapi': ['?lidar_ring.h'],
     '{datadir}/bash-completion/completions': ['?lidarctl'],
     '{datadir}/doc/lidard': ['?*'],
 }
@@ -125,7 +130,7 @@ def check_commands(units, found):
     for unit, path in units.items():
         with open(path, encoding='utf-8') as f:
             text = f.read()
-        if '@' in re.sub(r'=~?@[\w-]+( ~?@[\w-]+)*|(?<= )@[\w-]+', '', text):
+        if re.search(r'@\w+@', text):
             problems.append(f'{unit}: a @placeholder@ was left')
         for line in re.findall(r'^Exec\w+=(.*)$', text, re.M):
             program = line.lstrip('+-!:').split()[0]
@@ -211,7 +216,8 @@ def main():
         dirs = directories()
         for name, sample in (('systemdsystemunitdir', '/lidard.service'),
                              ('sysusersdir', '/sysusers.d/lidard.conf'),
-                             ('tmpfilesdir', '/tmpfiles.d/lidard.conf')):
+                             ('tmpfilesdir', '/tmpfiles.d/lidard.conf'),
+                             ('udevrulesdir', '/rules.d/60-lidard.rules')):
             hits = [p for p in found if p.endswith(sample)]
             dirs[name] = os.path.dirname(hits[0]) if hits else '/missing'
         tap.result('exactly the expected files are installed', check_files(list(found), dirs))

@@ -90,11 +90,35 @@ Test(config, a_sensor_section_alone_is_a_sensor_with_all_defaults)
 	cr_assert_eq(s->replay_speed, 1.0);
 	cr_assert_eq(s->replay_loop, true);
 	cr_assert_eq(s->replay_subscribers, 0);
+	cr_assert_str_eq(s->device, "/dev/lidar0");
+	cr_assert_eq(s->device_mode, DEVICE_MODE_AUTO);
+	cr_assert_eq(s->device_format, DEVICE_FORMAT_AUTO);
+	cr_assert_eq(s->device_packets, DEVICE_PACKETS_RAW);
 	cr_assert_str_eq(s->decoder, "ouster");
 	cr_assert_str_eq(s->model, "");
 	cr_assert_str_eq(s->metadata, "");
 	cr_assert_str_eq(s->calibration, "");
 	config_free(config);
+}
+
+Test(config, a_device_needs_nothing_but_its_source_and_has_slots_of_one_size)
+{
+	struct config *config = parse_or_fail("[sensor front]\nsource = device\n");
+
+	cr_assert_eq(config->sensors->source, SOURCE_KIND_DEVICE);
+	config_free(config);
+	refuse("[sensor front]\nsource = device\nfirst_slice_bytes = 64K\n", "test.conf:3: ",
+	       "[sensor front]", "first_slice_bytes", "must be 0");
+}
+
+Test(config, a_device_whose_packets_are_decoded_copies)
+{
+	struct config *config = parse_or_fail("[sensor front]\nsource = device\n"
+					      "device_packets = decode\nfirst_slice_bytes = 64K\n");
+
+	config_free(config);
+	refuse("[sensor front]\nsource = device\ndevice_packets = decode\ndevice_mode = direct\n",
+	       "test.conf:4: ", "device_mode = direct", "device_packets = decode");
 }
 
 Test(config, every_key_is_read_into_its_member)
@@ -106,7 +130,8 @@ Test(config, every_key_is_read_into_its_member)
 		"subscriber_slices=100\nqueue=5\nheld=6\ncrc=yes\nsim_beams=2\nsim_columns=3\n"
 		"sim_returns=2\nsim_hz=0.5\nsim_noise_mm=1.5\nsim_seed=18446744073709551615\n"
 		"sim_rate=500M\nreplay_file=/tmp/f.pcap\nreplay_pace=readers\nreplay_speed=2e1\n"
-		"replay_loop=off\nreplay_subscribers=3\ndecoder=d\nmodel=OS-1-128\nmetadata=/tmp/m\n"
+		"replay_loop=off\nreplay_subscribers=3\ndevice=/dev/x\ndevice_mode=copy\n"
+		"device_format=packets\ndevice_packets=decode\ndecoder=d\nmodel=OS-1-128\nmetadata=/tmp/m\n"
 		"calibration=/tmp/k\n");
 	const struct sensor_config *s = config->sensors;
 
@@ -136,6 +161,10 @@ Test(config, every_key_is_read_into_its_member)
 	cr_assert_eq(s->replay_speed, 20.0);
 	cr_assert_eq(s->replay_loop, false);
 	cr_assert_eq(s->replay_subscribers, 3);
+	cr_assert_str_eq(s->device, "/dev/x");
+	cr_assert_eq(s->device_mode, DEVICE_MODE_COPY);
+	cr_assert_eq(s->device_format, DEVICE_FORMAT_PACKETS);
+	cr_assert_eq(s->device_packets, DEVICE_PACKETS_DECODE);
 	cr_assert_str_eq(s->decoder, "d");
 	cr_assert_str_eq(s->model, "OS-1-128");
 	cr_assert_str_eq(s->metadata, "/tmp/m");
@@ -293,7 +322,7 @@ Test(config, a_refused_value_is_shown_with_what_would_be_right)
 {
 	refuse("[sensor front]\n\nqueue = 300\n", "test.conf:3: ", "[sensor front] queue = 300",
 	       "1 to 256");
-	refuse("[sensor front]\nsource = radar\n", "sim or replay");
+	refuse("[sensor front]\nsource = radar\n", "sim, replay or device");
 	refuse("[sensor front]\ncrc = maybe\n", "yes or no");
 	refuse("[sensor front]\nslice_bytes = 1\n", "4K to 64M");
 	refuse("[lidard]\nsocket = control\n", "absolute path");

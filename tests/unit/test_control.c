@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "daemon/status.h"
 #include "daemon/varlink.h"
 #include "tests/support/needs.h"
 #include "tests/support/test_daemon.h"
@@ -129,6 +130,48 @@ Test(control, absurd_queue_and_held_are_refused)
 	expect_error(SUBSCRIBE("front", 4, 256), "org.varlink.service.InvalidParameter");
 	expect_error(SUBSCRIBE("front", -1, 2), "org.varlink.service.InvalidParameter");
 	expect_error(SUBSCRIBE("front", 1e300, 2), "org.varlink.service.InvalidParameter");
+}
+
+#define GET_DECODER(sensor) \
+	"{\"method\":\"io.lidard.GetDecoder\",\"parameters\":{\"sensor\":\"" sensor "\"}}"
+
+static void expect_metadata(const char *metadata)
+{
+	json_object *reply = call(GET_DECODER("front"), NULL), *p, *o;
+
+	cr_assert(json_object_object_get_ex(reply, "parameters", &p));
+	cr_assert(json_object_object_get_ex(p, "decoder", &o));
+	cr_assert_str_eq(json_object_get_string(o), "ouster");
+	cr_assert(json_object_object_get_ex(p, "model", &o));
+	cr_assert_str_eq(json_object_get_string(o), "");
+	cr_assert(json_object_object_get_ex(p, "metadata", &o));
+	cr_assert_str_eq(json_object_get_string(o), metadata);
+	json_object_put(reply);
+}
+
+Test(control, a_sensors_metadata_are_told_as_their_file_has_them)
+{
+	FILE *f;
+
+	expect_metadata("");
+	snprintf(t.sensor->config.metadata, sizeof(t.sensor->config.metadata), "%s/metadata.json",
+		 t.dir);
+	f = fopen(t.sensor->config.metadata, "w");
+	cr_assert_not_null(f);
+	fputs("{\"a\": \"\\u00e9\"}\n", f);
+	fclose(f);
+	expect_metadata("{\"a\": \"\\u00e9\"}\n");
+}
+
+Test(control, metadata_that_cannot_be_read_are_refused)
+{
+	expect_error(GET_DECODER("rear"), LIDARD_ERROR_NO_SENSOR);
+	expect_error("{\"method\":\"io.lidard.GetDecoder\"}",
+		     "org.varlink.service.InvalidParameter");
+	strcpy(t.sensor->config.metadata, "/nonexistent/metadata.json");
+	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
+	strcpy(t.sensor->config.metadata, "/dev/zero");
+	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
 }
 
 Test(control, an_unknown_method_is_refused)
@@ -366,6 +409,43 @@ static struct subscription_account account_of(struct subscription *s)
 	cr_assert(subscription_read_page(s, &copy));
 	subscription_get_account(s, &copy, &a);
 	return a;
+}
+
+/* Every bucket of every stage at its limit: nothing stops a client from writing that. */
+static void fill_histograms(struct lidard_subscriber_page *page)
+{
+	unsigned int stage, i;
+
+	for (stage = 0; stage < LIDARD_STAGE_COUNT; stage++)
+		for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++)
+			page->stages[stage].buckets[i] = UINT64_MAX;
+}
+
+Test(control, a_status_of_many_full_histograms_still_fits_a_message)
+{
+	struct lidard_subscriber_page *page;
+	json_object *status, *subscribers, *o;
+	size_t i, length;
+	int page_fd;
+
+	subscribe(&page);
+	fill_histograms(page);
+	for (i = 1; i < 40; i++) {
+		json_object_put(call(SUBSCRIBE("front", 1, 1), &page_fd));
+		page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+		cr_assert_neq(page, MAP_FAILED);
+		close(page_fd);
+		fill_histograms(page);
+	}
+	status = status_get(&t.daemon);
+	json_object_to_json_string_length(status, JSON_C_TO_STRING_PLAIN, &length);
+	cr_assert_lt(length, LIDARD_CONTROL_MESSAGE_MAX / 2);
+	cr_assert(json_object_object_get_ex(status, "subscribers", &subscribers));
+	cr_assert_eq(json_object_array_length(subscribers), 40);
+	cr_assert(json_object_object_get_ex(json_object_array_get_idx(subscribers, 0), "stages", &o));
+	cr_assert_not(json_object_object_get_ex(json_object_array_get_idx(subscribers, 39), "stages",
+						&o));
+	json_object_put(status);
 }
 
 Test(control, an_account_that_adds_up_holds)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The decoder against packets made here: formats without a recording, and everything unusual. */
-#include "daemon/decoder_ouster.h"
+#include "decoder/decoder_ouster.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -682,16 +682,20 @@ Test(decoder_ouster, is_found_by_name)
 
 Test(decoder_ouster, opening_needs_metadata)
 {
-	static struct sensor_config config = { .name = "front" };
+	struct decoder_sensor sensor = { .name = "front", .model = "", .metadata_path = "" };
 	struct problem problem = { "" };
 	struct decoder *none;
 
-	cr_expect_eq(decoder_ouster.open(&config, &none, &problem), -EINVAL);
+	cr_expect_eq(decoder_ouster.open(&sensor, &none, &problem), -EINVAL);
 	cr_expect(strstr(problem.text, "front") && strstr(problem.text, "metadata ="), "%s",
 		  problem.text);
-	strcpy(config.metadata, "/nonexistent/front.json");
-	cr_expect_eq(decoder_ouster.open(&config, &none, &problem), -ENOENT);
+	sensor.metadata_path = "/nonexistent/front.json";
+	cr_expect_eq(decoder_ouster.open(&sensor, &none, &problem), -ENOENT);
 	cr_expect(strstr(problem.text, "/nonexistent/front.json"), "%s", problem.text);
+	sensor.metadata = "{";
+	sensor.metadata_bytes = 1;
+	cr_expect_eq(decoder_ouster.open(&sensor, &none, &problem), -EINVAL);
+	cr_expect(strstr(problem.text, "front: not JSON"), "%s", problem.text);
 }
 
 Test(decoder_ouster, freeing_nothing_is_fine)

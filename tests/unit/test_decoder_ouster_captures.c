@@ -3,7 +3,7 @@
  * The decoder against recordings of real sensors: digests of every raw field
  * made by the vendor's own software, and points computed independently.
  */
-#include "daemon/decoder_ouster.h"
+#include "decoder/decoder_ouster.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -92,13 +92,13 @@ static double number(struct json_object *o, const char *key)
 
 static struct decoder *decoder_or_fail(const struct recording *r)
 {
-	static struct sensor_config config;
+	static char path[PATH_MAX];
+	struct decoder_sensor sensor = { .name = "front", .model = "", .metadata_path = path };
 	struct problem problem = { "" };
 	struct decoder *d = NULL;
 
-	snprintf(config.name, sizeof(config.name), "front");
-	path_to("ouster", r->metadata, config.metadata);
-	cr_assert_eq(decoder_find("ouster")->open(&config, &d, &problem), 0, "%s", problem.text);
+	path_to("ouster", r->metadata, path);
+	cr_assert_eq(decoder_find("ouster")->open(&sensor, &d, &problem), 0, "%s", problem.text);
 	return d;
 }
 

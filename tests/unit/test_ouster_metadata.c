@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/ouster_metadata.h"
+#include "decoder/ouster_metadata.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 
 #define FILE_NAME "front.json"
 

@@ -13,14 +13,14 @@
  *
  * look() may remember (frame numbers unwrap); points() changes nothing.
  */
-#ifndef DAEMON_DECODER_H
-#define DAEMON_DECODER_H
+#ifndef DECODER_DECODER_H
+#define DECODER_DECODER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/problem.h"
+#include "common/problem.h"
 #include "lidard/frame.h"
 
 /** Most columns in one datagram (VLP-16: 24; Ouster: 16 by default, up to 128 configurable). */
@@ -29,8 +29,20 @@
 #define DECODER_COLUMNS_MAX 65536
 #define DECODER_COLUMN_POINTS_MAX 1024
 
-struct sensor_config;
 struct decoder;
+
+/** Whose packets a decoder is for. Borrowed while open() runs. */
+struct decoder_sensor {
+	/** For messages. */
+	const char *name;
+	/** "" if the decoder is to find it out. */
+	const char *model;
+	/** The sensor's metadata: a file, "" if there is none... */
+	const char *metadata_path;
+	/** ...or, unless NULL, its contents. */
+	const char *metadata;
+	size_t metadata_bytes;
+};
 
 /** What is known of the sensor before the first packet. */
 struct decoder_geometry {
@@ -92,7 +104,7 @@ struct decoder_ops {
 	 *
 	 * Return: 0, or negative errno with @problem naming file, key, value and what would be right.
 	 */
-	int (*open)(const struct sensor_config *config, struct decoder **ret_decoder,
+	int (*open)(const struct decoder_sensor *sensor, struct decoder **ret_decoder,
 		    struct problem *problem);
 	/** Return: NULL. NULL is allowed. */
 	struct decoder *(*free)(struct decoder *d);
@@ -121,4 +133,4 @@ const struct decoder_ops *decoder_find(const char *name);
 
 extern const struct decoder_ops decoder_ouster;
 
-#endif /* DAEMON_DECODER_H */
+#endif /* DECODER_DECODER_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ouster_profile.c - the tables of Ouster's packet formats and the one reader of them */
-#include "daemon/ouster_profile.h"
+#include "decoder/ouster_profile.h"
 
 #include <assert.h>
 #include <string.h>

@@ -7,15 +7,15 @@
  * it stands.  The file is hostile until checked: sizes, types, lengths and
  * ranges; a struct ouster_metadata that comes out of here can be relied on.
  */
-#ifndef DAEMON_OUSTER_METADATA_H
-#define DAEMON_OUSTER_METADATA_H
+#ifndef DECODER_OUSTER_METADATA_H
+#define DECODER_OUSTER_METADATA_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/ouster_profile.h"
-#include "daemon/problem.h"
+#include "common/problem.h"
+#include "decoder/ouster_profile.h"
 
 /** Largest file. */
 #define OUSTER_METADATA_BYTES_MAX (1024u * 1024u)
@@ -75,4 +75,4 @@ int ouster_metadata_read(const char *path, const char *model, struct ouster_meta
 int ouster_metadata_parse(const char *name, const char *text, size_t bytes, const char *model,
 			  struct ouster_metadata *ret, struct problem *problem);
 
-#endif /* DAEMON_OUSTER_METADATA_H */
+#endif /* DECODER_OUSTER_METADATA_H */

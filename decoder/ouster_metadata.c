@@ -7,23 +7,21 @@
  * as JSON text, so that nothing unprintable reaches a log.  Used while a
  * sensor is opened; nothing is kept but the result.
  */
-#include "daemon/ouster_metadata.h"
+#include "decoder/ouster_metadata.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "common/cleanup.h"
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
+#include "decoder/metadata_file.h"
 
 #define JSON_DEPTH_MAX 32
 /** As much of a wrong value as a message shows. */
@@ -549,49 +547,13 @@ int ouster_metadata_parse(const char *name, const char *text, size_t bytes, cons
 	return 0;
 }
 
-/* Return: bytes read; -EFBIG if there are more than @size. */
-static ssize_t read_whole(int fd, char *text, size_t size)
-{
-	size_t have = 0;
-
-	while (have <= size) {
-		ssize_t n = read(fd, text + have, size + 1 - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return (ssize_t)have;
-		have += (size_t)n;
-	}
-	return -EFBIG;
-}
-
 int ouster_metadata_read(const char *path, const char *model, struct ouster_metadata *ret,
 			 struct problem *problem)
 {
-	CLEANUP(cleanup_fd) int fd = -1;
 	CLEANUP(cleanup_free) char *text = NULL;
-	struct stat st;
-	ssize_t bytes;
+	size_t bytes;
+	int e;
 
-	/* O_NONBLOCK: a FIFO by that name must not hang the daemon */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return problem_set(problem, -errno, "%.200s: %m", path);
-	if (!S_ISREG(st.st_mode))
-		return problem_set(problem, -EINVAL, "%.200s: a regular file is wanted", path);
-	text = malloc(OUSTER_METADATA_BYTES_MAX + 1);
-	if (!text)
-		return problem_set(problem, -ENOMEM, "%.200s: no memory", path);
-	bytes = read_whole(fd, text, OUSTER_METADATA_BYTES_MAX);
-	if (bytes == -EFBIG)
-		return problem_set(problem, -EFBIG, "%.200s: more than %u bytes", path,
-				   OUSTER_METADATA_BYTES_MAX);
-	if (bytes < 0) {
-		errno = (int)-bytes;
-		return problem_set(problem, (int)bytes, "%.200s: %m", path);
-	}
-	return ouster_metadata_parse(path, text, (size_t)bytes, model, ret, problem);
+	e = metadata_file_read(path, OUSTER_METADATA_BYTES_MAX, &text, &bytes, problem);
+	return e < 0 ? e : ouster_metadata_parse(path, text, bytes, model, ret, problem);
 }

@@ -27,7 +27,7 @@
  * One decoder belongs to one thread; points() may run in others as long as
  * the packet lives.
  */
-#include "daemon/decoder_ouster.h"
+#include "decoder/decoder_ouster.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -39,7 +39,6 @@
 
 #include "common/cleanup.h"
 #include "common/crc64.h"
-#include "daemon/config.h"
 
 /** So many frames later is still the same run of the sensor; more, and it began anew. */
 #define FRAME_GAP_MAX 1000
@@ -303,21 +302,24 @@ int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_dec
 	return 0;
 }
 
-static int ouster_open(const struct sensor_config *config, struct decoder **ret_decoder,
+static int ouster_open(const struct decoder_sensor *sensor, struct decoder **ret_decoder,
 		       struct problem *problem)
 {
 	CLEANUP(cleanup_free) struct ouster_metadata *m = NULL;
 	int e;
 
-	if (!config->metadata[0])
+	if (!sensor->metadata && !sensor->metadata_path[0])
 		return problem_set(problem, -EINVAL,
 				   "sensor %s: decoder = ouster needs metadata = FILE, the sensor's "
 				   "metadata as JSON",
-				   config->name);
+				   sensor->name);
 	m = malloc(sizeof(*m));
 	if (!m)
 		return problem_set(problem, -ENOMEM, "no memory for metadata");
-	e = ouster_metadata_read(config->metadata, config->model, m, problem);
+	e = sensor->metadata ? ouster_metadata_parse(sensor->name, sensor->metadata,
+						     sensor->metadata_bytes, sensor->model, m,
+						     problem) :
+			       ouster_metadata_read(sensor->metadata_path, sensor->model, m, problem);
 	return e < 0 ? e : decoder_ouster_new(m, ret_decoder, problem);
 }
 

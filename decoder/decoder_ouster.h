@@ -5,11 +5,11 @@
  * The daemon goes through decoder_find(); tests, fuzzers and benchmarks make
  * decoders of sensors that have no file.
  */
-#ifndef DAEMON_DECODER_OUSTER_H
-#define DAEMON_DECODER_OUSTER_H
+#ifndef DECODER_DECODER_OUSTER_H
+#define DECODER_DECODER_OUSTER_H
 
-#include "daemon/decoder.h"
-#include "daemon/ouster_metadata.h"
+#include "decoder/decoder.h"
+#include "decoder/ouster_metadata.h"
 
 /**
  * decoder_ouster_new() - a decoder for this sensor
@@ -20,4 +20,4 @@
 int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_decoder,
 		       struct problem *problem);
 
-#endif /* DAEMON_DECODER_OUSTER_H */
+#endif /* DECODER_DECODER_OUSTER_H */

@@ -6,8 +6,11 @@
  * it that names the thing, the value and what would be right.  They do not
  * log: whoever called them knows the sensor and what happens next.
  */
-#ifndef DAEMON_PROBLEM_H
-#define DAEMON_PROBLEM_H
+#ifndef COMMON_PROBLEM_H
+#define COMMON_PROBLEM_H
+
+#include <stdarg.h>
+#include <stdio.h>
 
 #define PROBLEM_TEXT_MAX 512
 
@@ -22,7 +25,17 @@ struct problem {
  *
  * Return: @error.
  */
-int problem_set(struct problem *p, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+__attribute__((format(printf, 3, 4))) static inline int
+problem_set(struct problem *p, int error, const char *format, ...)
+{
+	va_list args;
 
-#endif /* DAEMON_PROBLEM_H */
+	if (!p)
+		return error;
+	va_start(args, format);
+	vsnprintf(p->text, sizeof(p->text), format, args);
+	va_end(args);
+	return error;
+}
+
+#endif /* COMMON_PROBLEM_H */

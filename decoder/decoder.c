@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decoder.c - which decoders there are */
-#include "daemon/decoder.h"
+#include "decoder/decoder.h"
 
 #include <string.h>
 

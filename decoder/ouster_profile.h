@@ -11,8 +11,8 @@
  *
  * Everything here is constant or pure; any thread may use it.
  */
-#ifndef DAEMON_OUSTER_PROFILE_H
-#define DAEMON_OUSTER_PROFILE_H
+#ifndef DECODER_OUSTER_PROFILE_H
+#define DECODER_OUSTER_PROFILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,4 +99,4 @@ size_t ouster_field_offset(const struct ouster_layout *l, const struct ouster_fi
 uint64_t ouster_field_get(const struct ouster_layout *l, const struct ouster_field *f,
 			  const uint8_t *packet, unsigned int column, unsigned int pixel);
 
-#endif /* DAEMON_OUSTER_PROFILE_H */
+#endif /* DECODER_OUSTER_PROFILE_H */
