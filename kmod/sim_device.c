@@ -129,7 +129,7 @@ static int flip_byte(void *data, u32 at, u32 bytes, void *context)
 	return 0;
 }
 
-/* Return: 0, -ECANCELED, -EFAULT. */
+/* Return: 0, -ECANCELED (by terminate), -EFAULT (an address was none). */
 static int write_slice(struct slice *slice, struct sim_transfer *transfer)
 {
 	struct sim_dma *dma = &slice->sim->dma;
@@ -213,6 +213,8 @@ static void fill_transfer(struct slice *slice, struct sim_transfer *transfer)
 	ret = write_slice(slice, transfer);
 	if (!ret && spend(&sim->faults.corrupt))
 		ret = sim_dma_access(&sim->dma, transfer, slice->bytes / 2, 1, flip_byte, NULL);
+	if (!ret && spend(&sim->faults.fail))
+		ret = -EIO;
 	if (!ret)
 		write_trailer(slice, transfer, cut);
 	late_us = atomic_read(&sim->faults.late_irq_us);

@@ -37,6 +37,10 @@ def test_faults(sim):
     sim.set('short', 2)
     short = [d['bytes'] for d in r.take(50) if d['flags'] & ring.SHORT]
     tap.check('short slices are flagged, and half as long', short, [SLICE // 2] * 2)
+    before = r.stats()
+    sim.set('fail', 3)
+    tap.check('slices with an error are missing', sum(d['lost_before'] for d in r.take(50)), 3)
+    tap.check('and counted as such', grown(before, r.stats(), 'lost_error', 'lost_device', 'lost_no_slot'), [3, 0, 0])
     for ticks in (50000000, -50000000, 1 << 62, -(1 << 62)):
         sim.set('clock_step_ticks', ticks)
         steps = sum(bool(d['flags'] & ring.CLOCK_STEP) for d in r.take(50))
@@ -72,6 +76,22 @@ def test_losses_for_want_of_slots(sim):
     r.drain()
     stats = r.stats()
     tap.check('a starved device is counted', stats['starved'] > before['starved'], True)
+    r.close()
+
+
+def test_broken_device(sim):
+    r = streaming(sim)
+    before = r.stats()
+    sim.set('fail', 1000)
+    poll = select.poll()
+    poll.register(r.fd, select.POLLPRI)
+    tap.check('a device that does nothing but fail is halted', bool(poll.poll(20000)), True)
+    tap.check('after 64 times', 64 <= r.stats()['lost_error'] - before['lost_error'] < 128, True)
+    sim.set('fail', 0)
+    r.stop()
+    r.drain()
+    r.start()
+    tap.check('and may be started again', r.get()['seq'], 0)
     r.close()
 
 
@@ -140,6 +160,7 @@ def main():
     try:
         test_faults(sim)
         test_losses_for_want_of_slots(sim)
+        test_broken_device(sim)
         test_plug(sim)
         test_settings(sim)
     finally:
