@@ -187,7 +187,6 @@ static void ring_free(struct device *dev)
 {
 	struct lidar_ring *ring = container_of(dev, struct lidar_ring, dev);
 
-	ida_free(&lidar_ids, ring->id);
 	put_device(ring->config.dma_dev);
 	mutex_destroy(&ring->lock);
 	mutex_destroy(&ring->read_lock);
@@ -241,6 +240,7 @@ struct lidar_ring *lidar_ring_add(const struct lidar_ring_config *config)
 	if (!ret)
 		ret = cdev_device_add(&ring->cdev, &ring->dev);
 	if (ret) {
+		ida_free(&lidar_ids, ring->id);
 		put_device(&ring->dev);
 		return ERR_PTR(ret);
 	}
@@ -251,6 +251,8 @@ EXPORT_SYMBOL_GPL(lidar_ring_add);
 void lidar_ring_remove(struct lidar_ring *ring)
 {
 	cdev_device_del(&ring->cdev, &ring->dev);
+	/* who is plugged in again gets its name back, also while old files are open */
+	ida_free(&lidar_ids, ring->id);
 	mutex_lock(&ring->lock);
 	WRITE_ONCE(ring->gone, true);
 	lidar_stream_stop(ring, LIDAR_RING_GONE);
