@@ -281,6 +281,8 @@ static void reload(struct daemon *d)
 		d->plan = plan;
 		if (add_sensors(d, &problem) < 0)
 			log_msg(LOG_ERR, NULL, 0, "%s", problem.text);
+		else
+			log_msg(LOG_INFO, NULL, 0, "configuration loaded");
 	}
 	if (d->ready)
 		notify_ready("configuration loaded");

@@ -61,7 +61,8 @@ int lidar_control_mmap(const struct lidar_control *control, struct vm_area_struc
 
 	if (!page)
 		return -EINVAL;
-	if (!(vma->vm_flags & VM_SHARED))
+	/* not VM_SHARED, which a file opened read-only does not get */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	/*
 	 * A forked child could not use the ring, but its mapping would keep the
@@ -135,7 +136,7 @@ u32 lidar_control_fill_count(struct lidar_control *control, u64 *bad_index)
 	u32 producer = smp_load_acquire((u32 *)control_at(control, control->layout.fill_producer));
 
 	if (ring_producer_possible(producer, control->fill_consumer, control->layout.entries)) {
-		control->bad_fill = control->fill_consumer;
+		control->bad_fill = producer;
 		return ring_count(producer, control->fill_consumer);
 	}
 	count_bad(producer, &control->bad_fill, bad_index);
@@ -163,7 +164,7 @@ u32 lidar_control_taken_count(struct lidar_control *control, u64 *bad_index)
 		smp_load_acquire((u32 *)control_at(control, control->layout.ready_consumer));
 
 	if (ring_consumer_possible(consumer, control->ready_consumer, control->ready_producer)) {
-		control->bad_ready = control->ready_consumer;
+		control->bad_ready = consumer;
 		return ring_count(consumer, control->ready_consumer);
 	}
 	count_bad(consumer, &control->bad_ready, bad_index);
@@ -185,6 +186,7 @@ bool lidar_control_take(struct lidar_control *control, u32 *ret_slot)
 	if (control->ready_consumer == control->ready_producer)
 		return false;
 	*ret_slot = lidar_control_taken_pop(control);
+	control->bad_ready = control->ready_consumer;
 	/* release: as a user that consumes would do it */
 	smp_store_release((u32 *)control_at(control, control->layout.ready_consumer),
 			  control->ready_consumer);

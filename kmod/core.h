@@ -107,7 +107,7 @@ struct lidar_memory {
  * @fill_consumer: the kernel's own copies of indices it has written...
  * @ready_producer:
  * @ready_consumer: ...and of the last one of the user's that was possible
- * @bad_fill: the last impossible index seen, so that each is counted once
+ * @bad_fill: the last index seen, so that one that is impossible is counted once
  * @bad_ready: likewise
  * @ready_slots: which slot each entry of the ready ring names
  */

@@ -411,6 +411,10 @@ long lidar_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		return -ENOMEM;
 	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(arg->bytes, user, _IOC_SIZE(cmd)))
 		ret = -EFAULT;
+	/* before anything is made: who cannot be told of it could not use it, or give it back */
+	if (!ret && _IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
+	    copy_to_user(user, arg->bytes, _IOC_SIZE(cmd)))
+		ret = -EFAULT;
 	if (!ret) {
 		mutex_lock(&ring->lock);
 		ret = admit(ring, file, call->who);

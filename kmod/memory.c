@@ -240,7 +240,8 @@ int lidar_memory_mmap(struct lidar_memory *memory, struct vm_area_struct *vma,
 
 	if (vma->vm_flags & VM_WRITE)
 		return -EACCES;
-	if (!(vma->vm_flags & VM_SHARED))
+	/* not VM_SHARED, which a file opened read-only does not get */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_pgoff >= page_count || count > page_count - vma->vm_pgoff)
 		return -EINVAL;

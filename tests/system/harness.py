@@ -438,13 +438,17 @@ def install_programs():
         shutil.copy(os.path.join(BUILD, program), BIN)
 
 
-def clean_up():
+def end_processes():
     for p in reversed(Process.all):
         if p.is_alive():
             p.thaw()
             p.signal(signal.SIGKILL)
             p.process.wait()
     Process.all.clear()
+
+
+def clean_up():
+    end_processes()
     for folder in ('/dev/shm', '/run/lidard'):
         if os.path.isdir(folder):
             for name in os.listdir(folder):
@@ -458,7 +462,7 @@ def clean_up():
             os.unlink('/tmp/' + name)
 
 
-def run_case(number, name, function):
+def run_case(number, name, function, clean_up):
     started = time.monotonic()
     verdict, more = 'ok', ''
     try:
@@ -492,10 +496,15 @@ def main():
     if reason:
         print(f'1..0 # SKIP {reason}')
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     install_programs()
+    run_cases(clean_up)
+
+
+def run_cases(clean_up):
+    """Those the command line names, or all; clean_up() after each. Ends the program."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = sys.argv[1:]
     chosen = [c for c in _cases if not wanted or any(w in c[0] for w in wanted)]
     print(f'1..{len(chosen)}', flush=True)
-    good = [run_case(i, *c) for i, c in enumerate(chosen, 1)]
+    good = [run_case(i, *c, clean_up) for i, c in enumerate(chosen, 1)]
     sys.exit(0 if all(good) else 1)
