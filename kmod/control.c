@@ -159,9 +159,9 @@ u64 lidar_control_fill_pop(struct lidar_control *control)
 /** How many descriptors the user has consumed since the kernel last looked. */
 u32 lidar_control_taken_count(struct lidar_control *control, u64 *bad_index)
 {
+	u32 *where = control_at(control, control->layout.ready_consumer);
 	/* acquire: pairs with the user's release, after it read the entry */
-	u32 consumer =
-		smp_load_acquire((u32 *)control_at(control, control->layout.ready_consumer));
+	u32 consumer = smp_load_acquire(where);
 
 	if (ring_consumer_possible(consumer, control->ready_consumer, control->ready_producer)) {
 		control->bad_ready = consumer;
