@@ -65,6 +65,8 @@ static void start_calmly(struct device *device, const struct trial *trial)
 {
 	int i;
 
+	if (get(trial, "slice_bytes") > trial->slot_bytes)
+		trial_skip(trial, "slices are larger than slots");
 	device_ready_any(device, trial);
 	device_start(device);
 	for (i = 0; i < CALM_SLICES; i++)

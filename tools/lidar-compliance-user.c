@@ -209,7 +209,7 @@ static void slots_begin_at_first(const struct trial *trial, const void *arg)
 	trial_expect(trial, "START", device_try_start(&device, 0, 0), 0);
 	before = device_get_stats(&device).refused_offset;
 	device_queue(&device, 0);
-	device_queue(&device, trial->slot_bytes);
+	device_queue(&device, device.first + trial->slot_bytes);
 	device_kick(&device);
 	trial_require(trial, device_get_stats(&device).refused_offset == before + 2,
 		      "offsets before and between slots are taken for slots");

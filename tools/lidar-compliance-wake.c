@@ -167,7 +167,8 @@ static void kick_feeds_a_starving_device(const struct trial *trial, const void *
 		while (device_try_take(&device, &desc))
 			device_queue(&device, desc.offset);
 		device_kick(&device);
-		device_take(&device);
+		desc = device_take(&device);
+		device_queue(&device, desc.offset);
 	}
 }
 
