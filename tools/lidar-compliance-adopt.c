@@ -6,6 +6,7 @@
  * hands its file over, and dies.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,6 +100,33 @@ static void living_owner_keeps_its_ring(const struct trial *trial, const void *a
 	trial_expect(trial, "ADOPT from a stopped owner", try_adopt(&device), EBUSY);
 	kill(owner.pid, SIGCONT);
 	child_kill(trial, owner.pid);
+}
+
+static void *stay(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* main() has ended, but another thread lives: the process uses its memory still */
+static void process_without_its_first_thread_lives(const struct trial *trial, const void *arg)
+{
+	struct device device, heir = { .trial = trial };
+	struct child owner = child_fork(trial);
+	pthread_t thread;
+
+	if (owner.pid == 0) {
+		device_ready(&device, trial, DEVICE_STREAMING_KERNEL);
+		child_send(trial, &owner, device.fd);
+		trial_require(trial, pthread_create(&thread, NULL, stay, NULL) == 0, "no thread");
+		pthread_exit(NULL);
+	}
+	heir.fd = child_receive(trial, &owner);
+	usleep(SUSPICION_MS * 1000);
+	trial_expect(trial, "ADOPT", try_adopt(&heir), EBUSY);
+	child_kill(trial, owner.pid);
+	trial_expect(trial, "ADOPT after the end", try_adopt(&heir), 0);
 }
 
 /* ended but not yet waited for: its memory is gone, so the ring is free to adopt */
@@ -282,6 +310,7 @@ static void close_of_the_last_file_ends_it(const struct trial *trial, const void
 
 static const struct check checks[] = {
 	{ "living_owner_keeps_its_ring", living_owner_keeps_its_ring },
+	{ "process_without_its_first_thread_lives", process_without_its_first_thread_lives },
 	{ "zombie_is_dead", zombie_is_dead },
 	{ "heir_must_adopt_first", heir_must_adopt_first },
 	{ "layout_is_the_same", layout_is_the_same },

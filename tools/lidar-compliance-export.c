@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/crc32c.h"
@@ -251,6 +252,23 @@ static void many_exports_are_fine(const struct trial *trial, const void *arg)
 	device_give_back(&device, device_take(&device).offset);
 }
 
+static void too_many_files_are_an_error(const struct trial *trial, const void *arg)
+{
+	struct lidar_ring_export export = { .kind = LIDAR_RING_EXPORT_DATA };
+	const struct rlimit limit = { 32, 32 };
+	struct device device;
+	int i;
+	long r = 0;
+
+	device_ready(&device, trial, DEVICE_STREAMING_KERNEL);
+	trial_require(trial, setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit: %s",
+		      strerror(errno));
+	for (i = 0; i < 40 && r == 0; i++)
+		r = device_call(device.fd, LIDAR_RING_IOC_EXPORT, &export);
+	trial_expect(trial, "EXPORT beyond RLIMIT_NOFILE", r, EMFILE);
+	device_give_back(&device, device_take(&device).offset);
+}
+
 static void user_memory_is_not_exported(const struct trial *trial, const void *arg)
 {
 	struct lidar_ring_export export = { .kind = LIDAR_RING_EXPORT_DATA };
@@ -418,6 +436,7 @@ static const struct check checks[] = {
 	{ "file_outlives_its_ring", file_outlives_its_ring },
 	{ "file_does_not_keep_the_ring", file_does_not_keep_the_ring },
 	{ "many_exports_are_fine", many_exports_are_fine },
+	{ "too_many_files_are_an_error", too_many_files_are_an_error },
 	{ "user_memory_is_not_exported", user_memory_is_not_exported, .needs = NEEDS_USER_MEMORY },
 	{ "dmabufs_are_refused_without_the_feature", dmabufs_are_refused },
 	{ "dmabuf_has_the_size", dmabuf_has_the_size, .needs = NEEDS_DMABUF },

@@ -260,6 +260,39 @@ static void parts_can_be_unmapped(const struct trial *trial, const void *arg)
 	}
 }
 
+static void mappings_cannot_grow(const struct trial *trial, const void *arg)
+{
+	const struct lidar_ring_layout *l;
+	struct device device;
+
+	device_ready(&device, trial, DEVICE_STOPPED_KERNEL);
+	l = &device.layout;
+	trial_require(trial,
+		      mremap((void *)(uintptr_t)device.slots, l->data_bytes, l->data_bytes * 2,
+			     MREMAP_MAYMOVE) == MAP_FAILED, "the data's can");
+	trial_require(trial,
+		      mremap(device.control, l->control_bytes, l->control_bytes * 2,
+			     MREMAP_MAYMOVE) == MAP_FAILED, "the control page's can");
+}
+
+/* what a page that was dropped shows, if anything, is the data and not some other memory */
+static void dropped_page_is_no_other(const struct trial *trial, const void *arg)
+{
+	struct lidar_ring_desc desc;
+	struct device device;
+	unsigned char *at;
+	uint32_t crc;
+
+	device_ready(&device, trial, DEVICE_STREAMING_KERNEL);
+	desc = device_take(&device);
+	at = (unsigned char *)(uintptr_t)device_bytes_of(&device, &desc);
+	crc = crc32c(0, at, desc.bytes);
+	madvise(at, desc.bytes, MADV_DONTNEED);
+	if (touch(at, false) == 0)
+		trial_require(trial, crc32c(0, at, desc.bytes) == crc, "it is");
+	trial_require(trial, touch(at, true) != 0, "it can be written");
+}
+
 static void maps_many_times(const struct trial *trial, const void *arg)
 {
 	struct device device;
@@ -295,6 +328,8 @@ static const struct check checks[] = {
 	  .needs = NEEDS_KERNEL_MEMORY },
 	{ "mappings_survive_close", mappings_survive_close, .needs = NEEDS_KERNEL_MEMORY },
 	{ "fresh_memory_is_zero", fresh_memory_is_zero, .needs = NEEDS_KERNEL_MEMORY },
+	{ "mappings_cannot_grow", mappings_cannot_grow, .needs = NEEDS_KERNEL_MEMORY },
+	{ "dropped_page_is_no_other", dropped_page_is_no_other, .needs = NEEDS_KERNEL_MEMORY },
 	{ "parts_can_be_unmapped", parts_can_be_unmapped, .needs = NEEDS_KERNEL_MEMORY },
 	{ "maps_many_times", maps_many_times, .needs = NEEDS_KERNEL_MEMORY },
 };

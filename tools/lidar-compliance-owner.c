@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lidar-compliance-owner.c - group owner: other files, other processes, sudden ends */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/splitmix64.h"
 #include "tools/lidar-compliance-child.h"
 #include "tools/lidar-compliance-device.h"
 
@@ -297,6 +299,117 @@ static void ten_ask_while_it_streams(const struct trial *trial, const void *arg)
 		child_wait(trial, pids[i]);
 }
 
+/* Any call at any time: what it answers does not matter, that it answers does. */
+static void do_anything(struct device *device, uint64_t choice)
+{
+	struct lidar_ring_export export = { .kind = 1 + (uint32_t)(choice >> 8) % 3 };
+	struct lidar_ring_desc desc = {};
+	char bytes[512];
+
+	switch (choice % 9) {
+	case 0:
+		device_try_start(device, choice >> 8 & 1, choice >> 9 & 1 ? 10 : 0);
+		break;
+	case 1:
+		device_call(device->fd, LIDAR_RING_IOC_STOP, NULL);
+		break;
+	case 2:
+		if (device_call(device->fd, LIDAR_RING_IOC_EXPORT, &export) == 0)
+			close(export.fd);
+		break;
+	case 3:
+		device_poll(device, 1);
+		break;
+	case 4:
+		if (read(device->fd, bytes, sizeof(bytes)) < 0)
+			device_get_stats(device);
+		break;
+	case 5:
+		device_queue(device, device_offset_of(device, (uint32_t)(choice >> 8) % 16));
+		break;
+	case 6:
+		device_try_release(device, device_offset_of(device, (uint32_t)(choice >> 8) % 16));
+		break;
+	case 7:
+		device_call(device->fd, LIDAR_RING_IOC_KICK, NULL);
+		break;
+	default:
+		if (device_try_get_frame(device, 1000000, &desc) == 0)
+			device_try_release(device, desc.offset);
+		break;
+	}
+}
+
+struct anything {
+	struct device *device;
+	uint64_t seed;
+	uint64_t until_ns;
+};
+
+static void *do_anything_for_long(void *arg)
+{
+	struct anything *work = arg;
+
+	while (clock_now_ns() < work->until_ns)
+		do_anything(work->device, splitmix64_next(&work->seed));
+	return NULL;
+}
+
+static void threads_do_everything(const struct trial *trial, uint64_t for_ns)
+{
+	struct anything work[4];
+	pthread_t threads[4];
+	struct device device;
+	size_t i;
+	int r;
+
+	device_ready_any(&device, trial);
+	/* a read() that finds nothing must not wait for ever */
+	trial_require(trial, fcntl(device.fd, F_SETFL, O_NONBLOCK) == 0, "fcntl: %s",
+		      strerror(errno));
+	for (i = 0; i < COUNT_OF(threads); i++) {
+		work[i] = (struct anything){ &device, i, clock_now_ns() + for_ns };
+		r = pthread_create(&threads[i], NULL, do_anything_for_long, &work[i]);
+		trial_require(trial, r == 0, "no thread");
+	}
+	for (i = 0; i < COUNT_OF(threads); i++)
+		pthread_join(threads[i], NULL);
+	device_close(&device);
+	device_ready_any(&device, trial);
+	device_start(&device);
+	device_take(&device);
+}
+
+static void threads_do_everything_at_once(const struct trial *trial, const void *arg)
+{
+	threads_do_everything(trial, 3 * NSEC_PER_SEC);
+}
+
+static void threads_do_everything_for_a_minute(const struct trial *trial, const void *arg)
+{
+	threads_do_everything(trial, 60 * NSEC_PER_SEC);
+}
+
+/* as much as the device says there can be: there, or refused, and given back */
+static void most_memory_can_be_asked_for(const struct trial *trial, const void *arg)
+{
+	struct lidar_ring_setup setup = {
+		.memory = LIDAR_RING_MEMORY_KERNEL,
+		.slot_bytes = trial->info.slot_bytes_max,
+	};
+	uint64_t count = trial->info.data_bytes_max / setup.slot_bytes;
+	struct device device;
+
+	setup.slot_count = count < trial->info.slot_count_max ? (uint32_t)count :
+								trial->info.slot_count_max;
+	device_open(&device, trial);
+	trial_expect_either(trial, "SETUP", device_call(device.fd, LIDAR_RING_IOC_SETUP, &setup), 0,
+			    ENOMEM);
+	device_close(&device);
+	device_ready(&device, trial, DEVICE_STREAMING_KERNEL);
+	device_take(&device);
+}
+
 /* one at a time has it, the others are refused */
 static void many_fight_for_it(const struct trial *trial, const void *arg)
 {
@@ -340,6 +453,11 @@ static const struct check checks[] = {
 	{ "kill_at_any_moment_is_fine", kill_at_any_moment_is_fine },
 	{ "stopped_process_keeps_its_ring", stopped_process_keeps_its_ring },
 	{ "ten_ask_while_it_streams", ten_ask_while_it_streams },
+	{ "threads_do_everything_at_once", threads_do_everything_at_once },
+	{ "threads_do_everything_for_a_minute", threads_do_everything_for_a_minute,
+	  .needs = NEEDS_SLOW },
+	{ "most_memory_can_be_asked_for", most_memory_can_be_asked_for,
+	  .needs = NEEDS_KERNEL_MEMORY | NEEDS_SLOW },
 	{ "many_fight_for_it", many_fight_for_it, .needs = NEEDS_KERNEL_MEMORY },
 };
 

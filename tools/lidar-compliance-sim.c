@@ -65,39 +65,47 @@ static void start_calmly(struct device *device, const struct trial *trial)
 {
 	int i;
 
+	if (get(trial, "slice_bytes") > trial->slot_bytes)
+		trial_skip(trial, "slices are larger than slots");
 	device_ready_any(device, trial);
 	device_start(device);
 	for (i = 0; i < CALM_SLICES; i++)
 		next(device);
 }
 
-/* lost in the device: its numbers jump, and that cause is counted */
-static void dropped_slices_are_a_gap(const struct trial *trial, const void *arg)
+/* Have the device drop 3 slices. Return: false if it lost others meanwhile, for want of a slot. */
+static bool drop_three(const struct device *device)
 {
-	struct lidar_ring_stats before, after;
-	struct lidar_ring_desc desc;
-	struct device device;
+	const struct trial *trial = device->trial;
+	struct lidar_ring_stats before = device_get_stats(device), after;
 	uint64_t lost = 0;
 	int i;
 
-	start_calmly(&device, trial);
-	before = device_get_stats(&device);
 	set(trial, "drop", "3");
 	for (i = 0; i < 100 && lost < 3; i++)
-		lost += next(&device).lost_before;
-	for (i = 0; i < 10; i++) {
-		desc = next(&device);
-		lost += desc.lost_before;
-	}
-	after = device_get_stats(&device);
+		lost += next(device).lost_before;
+	after = device_get_stats(device);
+	if (after.lost_no_slot > before.lost_no_slot)
+		return false;
 	trial_require(trial, lost >= 3, "3 were dropped, lost_before says %llu",
 		      (unsigned long long)lost);
-	trial_require(trial,
-		      after.lost_device + after.lost_no_slot - before.lost_device -
-				      before.lost_no_slot >= 3,
-		      "3 were dropped, the counters say %llu",
+	trial_require(trial, after.lost_device - before.lost_device == 3,
+		      "3 were dropped, lost_device grew by %llu",
 		      (unsigned long long)(after.lost_device - before.lost_device));
-	trial_require(trial, after.lost_device > before.lost_device, "lost_device did not grow");
+	return true;
+}
+
+/* lost in the device: its numbers jump, and that cause is counted */
+static void dropped_slices_are_a_gap(const struct trial *trial, const void *arg)
+{
+	struct device device;
+	int i;
+
+	start_calmly(&device, trial);
+	for (i = 0; i < 20; i++)
+		if (drop_three(&device))
+			return;
+	trial_skip(trial, "this machine is too slow to keep slots queued");
 }
 
 static void short_slice_is_marked(const struct trial *trial, const void *arg)
@@ -181,8 +189,7 @@ static void late_interrupts_are_survived(const struct trial *trial, const void *
 	for (i = 0; i < 30; i++) {
 		struct lidar_ring_desc desc = device_take(&device);
 
-		if (i > 2 && write_attribute(trial, "late_irq_us", "5000") == 0)
-			device_check_desc(&device, &desc);
+		device_check_desc(&device, &desc);
 		device_give_back(&device, desc.offset);
 	}
 	set(trial, "late_irq_us", "0");

@@ -209,7 +209,7 @@ static void slots_begin_at_first(const struct trial *trial, const void *arg)
 	trial_expect(trial, "START", device_try_start(&device, 0, 0), 0);
 	before = device_get_stats(&device).refused_offset;
 	device_queue(&device, 0);
-	device_queue(&device, trial->slot_bytes);
+	device_queue(&device, device.first + trial->slot_bytes);
 	device_kick(&device);
 	trial_require(trial, device_get_stats(&device).refused_offset == before + 2,
 		      "offsets before and between slots are taken for slots");
@@ -414,6 +414,60 @@ static void memory_is_left_alone_after_close(const struct trial *trial, const vo
 	}
 }
 
+/* the device writes over the rings themselves: no lie that the kernel does not know already */
+static void control_page_as_a_slot_does_no_harm(const struct trial *trial, const void *arg)
+{
+	struct lidar_ring_setup setup = {
+		.memory = LIDAR_RING_MEMORY_USER,
+		.slot_count = 1,
+		.slot_bytes = LIDAR_RING_SLOT_ALIGN,
+	};
+	struct lidar_ring_register registration = { .count = 1, .length = LIDAR_RING_SLOT_ALIGN };
+	struct device device;
+	long r;
+	int i;
+
+	if (trial->info.slot_count_min > 1 || trial->info.slot_bytes_min > LIDAR_RING_SLOT_ALIGN)
+		trial_skip(trial, "no slot is as small as a control page");
+	device_open(&device, trial);
+	trial_expect(trial, "SETUP", device_call(device.fd, LIDAR_RING_IOC_SETUP, &setup), 0);
+	device.memory = setup.memory;
+	device.layout = setup.layout;
+	device_map(&device);
+	registration.address = (uintptr_t)device.control;
+	registration.stride = LIDAR_RING_SLOT_ALIGN;
+	r = device_call(device.fd, LIDAR_RING_IOC_REGISTER, &registration);
+	trial_expect_either(trial, "REGISTER", r, 0, EFAULT);
+	if (r < 0)
+		return;
+	device_start(&device);
+	for (i = 0; i < 50; i++) {
+		usleep(5000);
+		device_try_release(&device, 0);
+	}
+	device_stop(&device);
+}
+
+/* pages that the kernel maps for reading only stay so */
+static void data_of_a_ring_is_no_memory(const struct trial *trial, const void *arg)
+{
+	struct lidar_ring_export export = { .kind = LIDAR_RING_EXPORT_DATA };
+	struct device device, next;
+	void *view;
+
+	if (!(trial->info.features & LIDAR_RING_FEATURE_KERNEL_MEMORY))
+		trial_skip(trial, "the device does not know KERNEL memory");
+	device_ready(&device, trial, DEVICE_STOPPED_KERNEL);
+	trial_expect(trial, "EXPORT", device_call(device.fd, LIDAR_RING_IOC_EXPORT, &export), 0);
+	view = mmap(NULL, device.layout.data_bytes, PROT_READ, MAP_SHARED, export.fd, 0);
+	trial_require(trial, view != MAP_FAILED, "mmap: %s", strerror(errno));
+	device_close(&device);
+	device_ready(&next, trial, DEVICE_CONFIGURED);
+	next.user = view;
+	next.user_bytes = device.layout.data_bytes;
+	trial_expect(trial, "REGISTER of an export", try_register(&next), EFAULT);
+}
+
 /* Stream into memory that another process has made. */
 static void stream_into(struct device *device, const struct device *maker)
 {
@@ -473,28 +527,31 @@ static void memory_is_left_alone_though_the_file_lives(const struct trial *trial
 }
 
 static const struct check checks[] = {
-	{"data_arrives_in_a_memfd", data_arrives_in_a_memfd},
-	{"data_arrives_in_anonymous_memory", data_arrives_in_anonymous_memory},
-	{"data_arrives_in_shared_anonymous_memory", data_arrives_in_shared_anonymous_memory},
-	{"data_arrives_in_untouched_memory", data_arrives_in_untouched_memory},
-	{"data_arrives_after_a_fork", data_arrives_after_a_fork},
-	{"another_process_sees_the_data", another_process_sees_the_data},
-	{"memory_between_slots_is_not_written", memory_between_slots_is_not_written},
-	{"slots_begin_at_first", slots_begin_at_first},
-	{"read_only_memory_is_a_fault", read_only_memory_is_a_fault},
-	{"memory_read_only_at_its_end_is_a_fault", memory_read_only_at_its_end_is_a_fault},
-	{"file_opened_for_reading_is_a_fault", file_opened_for_reading_is_a_fault},
-	{"memory_with_a_hole_is_a_fault", memory_with_a_hole_is_a_fault},
-	{"registers_once", registers_once},
-	{"memlock_limit_counts", memlock_limit_counts},
-	{"memlock_is_given_back", memlock_is_given_back},
-	{"unmapped_while_streaming", unmapped_while_streaming},
-	{"truncated_while_streaming", truncated_while_streaming},
-	{"punched_while_streaming", punched_while_streaming},
-	{"memory_mapped_over_is_not_written", memory_mapped_over_is_not_written},
-	{"memory_is_left_alone_after_close", memory_is_left_alone_after_close},
-	{"memory_is_left_alone_after_a_kill", memory_is_left_alone_after_a_kill},
-	{"memory_is_left_alone_though_the_file_lives", memory_is_left_alone_though_the_file_lives},
+	{ "data_arrives_in_a_memfd", data_arrives_in_a_memfd },
+	{ "data_arrives_in_anonymous_memory", data_arrives_in_anonymous_memory },
+	{ "data_arrives_in_shared_anonymous_memory", data_arrives_in_shared_anonymous_memory },
+	{ "data_arrives_in_untouched_memory", data_arrives_in_untouched_memory },
+	{ "data_arrives_after_a_fork", data_arrives_after_a_fork },
+	{ "another_process_sees_the_data", another_process_sees_the_data },
+	{ "memory_between_slots_is_not_written", memory_between_slots_is_not_written },
+	{ "slots_begin_at_first", slots_begin_at_first },
+	{ "read_only_memory_is_a_fault", read_only_memory_is_a_fault },
+	{ "memory_read_only_at_its_end_is_a_fault", memory_read_only_at_its_end_is_a_fault },
+	{ "file_opened_for_reading_is_a_fault", file_opened_for_reading_is_a_fault },
+	{ "memory_with_a_hole_is_a_fault", memory_with_a_hole_is_a_fault },
+	{ "registers_once", registers_once },
+	{ "memlock_limit_counts", memlock_limit_counts },
+	{ "memlock_is_given_back", memlock_is_given_back },
+	{ "unmapped_while_streaming", unmapped_while_streaming },
+	{ "truncated_while_streaming", truncated_while_streaming },
+	{ "punched_while_streaming", punched_while_streaming },
+	{ "memory_mapped_over_is_not_written", memory_mapped_over_is_not_written },
+	{ "control_page_as_a_slot_does_no_harm", control_page_as_a_slot_does_no_harm },
+	{ "data_of_a_ring_is_no_memory", data_of_a_ring_is_no_memory },
+	{ "memory_is_left_alone_after_close", memory_is_left_alone_after_close },
+	{ "memory_is_left_alone_after_a_kill", memory_is_left_alone_after_a_kill },
+	{ "memory_is_left_alone_though_the_file_lives",
+	  memory_is_left_alone_though_the_file_lives },
 };
 
 void add_user_checks(struct check_list *list)
