@@ -111,7 +111,14 @@ static const char *const stage_names[LIDARD_STAGE_COUNT] = {
 	[LIDARD_STAGE_HOLD] = "hold", [LIDARD_STAGE_TOTAL] = "total",
 };
 
-static json_object *get_histogram(const struct lidard_histogram *h)
+/*
+ * Pairs of bucket and count in one reply: what clients have written into their
+ * pages must not make it longer than LIDARD_CONTROL_MESSAGE_MAX. Some twenty
+ * are usual for a stage; with all of 64 bits a pair takes 28 bytes.
+ */
+#define STATUS_PAIRS_MAX (64u * 1024)
+
+static json_object *get_histogram(const struct lidard_histogram *h, unsigned int *pairs)
 {
 	json_object *o = json_object_new_object(), *buckets = json_object_new_array(), *pair;
 	unsigned int i;
@@ -126,6 +133,7 @@ static json_object *get_histogram(const struct lidard_histogram *h)
 		json_object_array_add(pair, json_object_new_int64(i));
 		json_object_array_add(pair, json_object_new_uint64(h->buckets[i]));
 		json_object_array_add(buckets, pair);
+		(*pairs)++;
 	}
 	json_object_object_add(o, "buckets", buckets);
 	return o;
@@ -141,12 +149,22 @@ static json_object *get_skipped(const uint64_t skipped[LIDARD_SKIP_COUNT])
 	return o;
 }
 
-static void add_page(json_object *o, const struct subscription *s)
+static void add_stages(json_object *o, const struct lidard_subscriber_page *page,
+		       unsigned int *pairs)
+{
+	json_object *stages = json_object_new_object();
+	int i;
+
+	for (i = 0; i < LIDARD_STAGE_COUNT; i++)
+		json_object_object_add(stages, stage_names[i],
+				       get_histogram(&page->stages[i], pairs));
+	json_object_object_add(o, "stages", stages);
+}
+
+static void add_page(json_object *o, const struct subscription *s, unsigned int *pairs)
 {
 	static struct lidard_subscriber_page page; /* too large for the stack; one thread */
 	struct subscription_account account;
-	json_object *stages = json_object_new_object();
-	int i;
 
 	/* A reader stopped in the middle of an update: its counters may be one slice apart. */
 	add_bool(o, "stable", subscription_read_page(s, &page));
@@ -167,12 +185,11 @@ static void add_page(json_object *o, const struct subscription *s)
 	add_uint(o, "total_received", page.total_taken);
 	json_object_object_add(o, "total_skipped", get_skipped(page.total_skipped));
 	add_account(o, account.holds);
-	for (i = 0; i < LIDARD_STAGE_COUNT; i++)
-		json_object_object_add(stages, stage_names[i], get_histogram(&page.stages[i]));
-	json_object_object_add(o, "stages", stages);
+	if (*pairs < STATUS_PAIRS_MAX)
+		add_stages(o, &page, pairs);
 }
 
-static json_object *get_subscriber(const struct subscription *s)
+static json_object *get_subscriber(const struct subscription *s, unsigned int *pairs)
 {
 	json_object *o = json_object_new_object();
 
@@ -185,7 +202,7 @@ static json_object *get_subscriber(const struct subscription *s)
 	add_uint(o, "queue", s->queue);
 	add_uint(o, "held_limit", s->held);
 	add_string(o, "state", s->client->state == CLIENT_LIVE ? "live" : "reclaiming");
-	add_page(o, s);
+	add_page(o, s, pairs);
 	return o;
 }
 
@@ -194,10 +211,11 @@ static json_object *get_subscribers(const struct daemon *d)
 	json_object *array = json_object_new_array();
 	const struct subscription *s;
 	const struct client *c;
+	unsigned int pairs = 0;
 
 	LIST_FOREACH(c, &d->clients.clients, link)
 		LIST_FOREACH(s, &c->subscriptions, of_client)
-			json_object_array_add(array, get_subscriber(s));
+			json_object_array_add(array, get_subscriber(s, &pairs));
 	return array;
 }
 

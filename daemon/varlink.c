@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "lidard/control.h"
 
 /* The reply a peer has not read yet. */
-#define OUT_BYTES_MAX (4u * 1024 * 1024)
+#define OUT_BYTES_MAX (2u * LIDARD_CONTROL_MESSAGE_MAX)
 #define JSON_DEPTH_MAX 16
 #define READ_BYTES 4096
 

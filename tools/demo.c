@@ -41,6 +41,8 @@ struct demo_options {
 	const char *metadata;
 	const char *calibration;
 	const char *model;
+	const char *device;
+	const char *device_mode;
 	bool once;
 	bool json;
 };
@@ -65,6 +67,10 @@ static const struct option_row demo_rows[] = {
 			"the sensor's calibration for --replay"),
 	OPTION_ROW_TEXT(struct demo_options, model, "model", "NAME", NULL,
 			"decoder for --replay: ouster, ..."),
+	OPTION_ROW_TEXT(struct demo_options, device, "device", "FILE", NULL,
+			"a LIDAR's device (/dev/lidar0) that delivers slices of --slice-bytes"),
+	OPTION_ROW_TEXT(struct demo_options, device_mode, "device-mode", "MODE", "auto",
+			"direct: its DMA writes what readers map; copy; auto"),
 	OPTION_ROW_FLAG(struct demo_options, once, "once",
 			"replay to the end, once, and describe every frame"),
 	OPTION_ROW_FLAG(struct demo_options, json, "json",
@@ -198,6 +204,8 @@ static int start(struct demo *d)
 		.metadata = d->options->metadata ? d->metadata_path : NULL,
 		.calibration = d->options->calibration ? d->calibration_path : NULL,
 		.decoder = d->options->model,
+		.device = d->options->device,
+		.device_mode = d->options->device_mode,
 		.once = d->options->once,
 	};
 	struct sandbox sandbox;
@@ -292,6 +300,10 @@ static int check_options(const struct demo_options *o)
 {
 	if (!o->replay && (o->once || o->metadata || o->calibration || o->model)) {
 		complain("demo: --once, --metadata, --calibration and --model go with --replay");
+		return COMMAND_USAGE;
+	}
+	if (o->replay && o->device) {
+		complain("demo: --replay and --device are two sensors; the demo has one");
 		return COMMAND_USAGE;
 	}
 	return COMMAND_OK;

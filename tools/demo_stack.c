@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +25,8 @@
 #define STACK_LIDARD_NICE (-15)
 #define STACK_READER_NICE (-10)
 #define STACK_CONFIG SANDBOX_DIR "/lidard.conf"
+#define STACK_DEVICES SANDBOX_DIR "/dev"
+#define STACK_DEVICE STACK_DEVICES "/lidar"
 #define STACK_ROUDI_CONFIG SANDBOX_DIR "/roudi.toml"
 /** RouDi writes all of its memory once: a second for 1.3 GiB on a quiet machine. */
 #define STACK_ROUDI_TIMEOUT_NS (90 * NSEC_PER_SEC)
@@ -94,6 +99,11 @@ static void write_sensor(FILE *f, const struct demo_sensor *d)
 	fprintf(f, "\n[sensor " DEMO_SENSOR "]\nslice_bytes = %" PRIu64 "\nloans = %u\n"
 		   "subscriber_slices = %u\nqueue = %u\nheld = %u\n",
 		p->slice_bytes, p->loans, p->subscriber_slices, p->queue, p->held);
+	if (d->device) {
+		fprintf(f, "source = device\ndevice = " STACK_DEVICE "\ndevice_mode = %s\n",
+			d->device_mode);
+		return;
+	}
 	if (!d->replay_file) {
 		fprintf(f, "source = sim\nsim_beams = %u\nsim_columns = %u\nsim_rate = %" PRIu64 "\n",
 			DEMO_BEAMS, p->columns, d->rate);
@@ -220,6 +230,27 @@ static bool lidard_answers(void *data)
 	return true;
 }
 
+/*
+ * A node of our own: lidard is nobody special here, and /dev is everybody's.
+ * Devices work nowhere else in the sandbox.
+ */
+static int make_device(const struct demo_stack *s, const char *path)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+		return errno ? -errno : -ENODEV;
+	if (mkdir(STACK_DEVICES, 0755) < 0 ||
+	    mount("lidard-demo", STACK_DEVICES, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755") < 0)
+		return -errno;
+	if (mknod(STACK_DEVICE, S_IFCHR | 0600, st.st_rdev) < 0 ||
+	    chown(STACK_DEVICE, s->lidard_user.uid, s->lidard_user.gid) < 0)
+		return -errno;
+	/* the pool is pinned for the device */
+	return setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0 ? -errno : 0;
+}
+
 static int start_lidard(struct demo_stack *s)
 {
 	char *argv[] = { s->lidard_path, (char *)"--config", (char *)STACK_CONFIG, NULL };
@@ -293,6 +324,11 @@ int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensor,
 	int r;
 
 	choose_users(s, sensor, sandbox);
+	r = sensor->device ? make_device(s, sensor->device) : 0;
+	if (r < 0) {
+		complain("--device: cannot use %s: %s", sensor->device, strerror(-r));
+		return r;
+	}
 	r = write_config(s, sensor);
 	if (r < 0)
 		complain("cannot write " STACK_CONFIG ": %s", strerror(-r));

@@ -31,6 +31,10 @@ struct demo_sensor {
 	const char *calibration;
 	/** NULL: ouster. */
 	const char *decoder;
+	/** A LIDAR's device node; NULL: none. */
+	const char *device;
+	/** direct, copy, auto. */
+	const char *device_mode;
 	bool once;
 };
 

@@ -179,7 +179,8 @@ static void export_to_nowhere_leaves_no_file(const struct trial *trial, const vo
 	trial_require(trial, mprotect(export, 4096, PROT_READ) == 0, "mprotect: %s",
 		      strerror(errno));
 	before = count_files(trial);
-	trial_expect(trial, "EXPORT", device_call(device.fd, LIDAR_RING_IOC_EXPORT, export), EFAULT);
+	trial_expect(trial, "EXPORT", device_call(device.fd, LIDAR_RING_IOC_EXPORT, export),
+		     EFAULT);
 	trial_require(trial, count_files(trial) == before, "a file is left open");
 }
 

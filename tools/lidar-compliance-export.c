@@ -185,7 +185,8 @@ static void another_process_maps(const struct trial *trial, uint32_t kind)
 	if (child.pid == 0) {
 		close(device.fd);
 		expect_crc(trial,
-			   map_file(trial, child_receive(trial, &child), bytes) + desc.offset - base,
+			   map_file(trial, child_receive(trial, &child), bytes) + desc.offset -
+				   base,
 			   desc.bytes, crc);
 		_exit(0);
 	}
@@ -324,7 +325,8 @@ static void dmabuf_maps_no_more_than_it_has(const struct trial *trial, const voi
 		      "the next slot can be mapped");
 	trial_require(trial, try_map(fd, bytes, bytes, PROT_READ, MAP_SHARED) < 0,
 		      "the next slot can be mapped");
-	trial_expect(trial, "mmap of a part", try_map(fd, 4096, bytes - 4096, PROT_READ, MAP_SHARED),
+	trial_expect(trial, "mmap of a part",
+		     try_map(fd, 4096, bytes - 4096, PROT_READ, MAP_SHARED),
 		     bytes > 4096 ? 0 : EINVAL);
 }
 

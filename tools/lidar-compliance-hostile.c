@@ -41,7 +41,8 @@ static const struct lie lies[] = {
 	{ "fill_producer_one_too_far", AT(fill_producer), AT(fill_consumer), 1, 1, true },
 	{ "fill_producer_behind", AT(fill_producer), AT(fill_consumer), UINT32_MAX, 0, true },
 	{ "fill_producer_half_way_round", AT(fill_producer), AT(fill_consumer), 1u << 31, 0, true },
-	{ "fill_producer_a_ring_behind", AT(fill_producer), AT(fill_consumer), 0, UINT32_MAX, true },
+	{ "fill_producer_a_ring_behind", AT(fill_producer), AT(fill_consumer), 0, UINT32_MAX,
+	  true },
 	{ "ready_consumer_ahead", AT(ready_consumer), AT(ready_producer), 100000, 0, true },
 	{ "ready_consumer_half_way_round", AT(ready_consumer), AT(ready_producer), 1u << 31, 0,
 	  true },
@@ -50,7 +51,8 @@ static const struct lie lies[] = {
 	{ "ready_producer_half_way_round", AT(ready_producer), AT(ready_producer), 1u << 31, 0,
 	  false },
 	{ "fill_consumer_all_ones", AT(fill_consumer), 0, UINT32_MAX, 0, false },
-	{ "fill_consumer_half_way_round", AT(fill_consumer), AT(fill_consumer), 1u << 31, 0, false },
+	{ "fill_consumer_half_way_round", AT(fill_consumer), AT(fill_consumer), 1u << 31, 0,
+	  false },
 	{ "fill_flags_all_ones", AT(fill_flags), 0, UINT32_MAX, 0, false },
 };
 

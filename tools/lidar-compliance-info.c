@@ -43,9 +43,12 @@ static void names_are_texts(const struct trial *trial, const void *arg)
 	trial_require(trial, is_text(info.name), "name has no end");
 	trial_require(trial, is_text(info.serial), "serial has no end");
 	trial_require(trial, info.name[0], "name is empty");
-	trial_require(trial, is_zero(info.name + strlen(info.name), sizeof(info.name) - strlen(info.name)),
+	trial_require(trial,
+		      is_zero(info.name + strlen(info.name), sizeof(info.name) - strlen(info.name)),
 		      "there is something behind the name's end");
-	trial_require(trial, is_zero(info.serial + strlen(info.serial), sizeof(info.serial) - strlen(info.serial)),
+	trial_require(trial,
+		      is_zero(info.serial + strlen(info.serial),
+			      sizeof(info.serial) - strlen(info.serial)),
 		      "there is something behind the serial's end");
 }
 
@@ -81,10 +84,10 @@ static void some_memory_works(const struct trial *trial, const void *arg)
 {
 	uint64_t features = get_info(trial).features;
 
-	trial_require(trial,
-		      features & (LIDAR_RING_FEATURE_KERNEL_MEMORY | LIDAR_RING_FEATURE_USER_MEMORY),
-		      "features 0x%llx: neither KERNEL nor USER memory",
-		      (unsigned long long)features);
+	trial_require(
+		trial,
+		features & (LIDAR_RING_FEATURE_KERNEL_MEMORY | LIDAR_RING_FEATURE_USER_MEMORY),
+		"features 0x%llx: neither KERNEL nor USER memory", (unsigned long long)features);
 }
 
 static void idle_device_has_no_owner(const struct trial *trial, const void *arg)

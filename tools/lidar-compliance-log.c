@@ -17,9 +17,9 @@ struct kernel_log {
 
 /* what a kernel, and more so one built to find faults, says of broken modules */
 static const char *const complaints[] = {
-	"BUG:",	    "WARNING:",	     "Oops",	"general protection", "KASAN",	    "UBSAN",
-	"DMA-API:", "INFO: task",    "lockdep", "possible recursive", "Kernel panic",
-	"refcount", "kobject_add_internal failed", "stack segment",   "soft lockup", "rcu_sched",
+	"BUG:", "WARNING:", "Oops", "Kernel panic", "general protection", "KASAN", "UBSAN", "KCSAN",
+	"DMA-API:", "INFO: task", "possible recursive", "suspicious RCU", "soft lockup",
+	"refcount_t:", "ODEBUG:", "list_add corruption", "list_del corruption", "DMAR:",
 };
 
 struct kernel_log *kernel_log_new(void)

@@ -25,7 +25,8 @@ static void expect_all_refused(struct device *device, int want)
 	trial_expect(trial, "KICK", device_call(device->fd, LIDAR_RING_IOC_KICK, NULL), want);
 	trial_expect(trial, "GET_FRAME", device_try_get_frame(device, 0, &desc), want);
 	trial_expect(trial, "RELEASE_FRAME", device_try_release(device, 0), want);
-	trial_expect(trial, "EXPORT", device_call(device->fd, LIDAR_RING_IOC_EXPORT, &export), want);
+	trial_expect(trial, "EXPORT", device_call(device->fd, LIDAR_RING_IOC_EXPORT, &export),
+		     want);
 	trial_expect(trial, "REGISTER",
 		     device_call(device->fd, LIDAR_RING_IOC_REGISTER, &registration), want);
 	trial_expect(trial, "read", read(device->fd, &byte, 1) < 0 ? -errno : 0, want);
@@ -163,8 +164,8 @@ static void close_lets_the_next_in(const struct trial *trial, const void *arg)
 	device_open(&other, trial);
 	trial_expect(trial, "SETUP", device_try_setup(&other, device.memory), EBUSY);
 	device_close(&device);
-	trial_expect(trial, "SETUP after the other's close", device_try_setup(&other, device.memory),
-		     0);
+	trial_expect(trial, "SETUP after the other's close",
+		     device_try_setup(&other, device.memory), 0);
 }
 
 static void stream_for_ever(const struct trial *trial, const struct child *child)

@@ -100,8 +100,9 @@ static void get_frame_takes_its_time(const struct trial *trial, const void *arg)
 	took_ns = clock_now_ns() - began_ns;
 	trial_require(trial, took_ns >= (uint64_t)SHORT_NS, "it gave up after %llu of %llu ns",
 		      (unsigned long long)took_ns, (unsigned long long)SHORT_NS);
-	trial_require(trial, took_ns < 20ull * (uint64_t)SHORT_NS, "it took %llu ns instead of %llu",
-		      (unsigned long long)took_ns, (unsigned long long)SHORT_NS);
+	trial_require(trial, took_ns < 20ull * (uint64_t)SHORT_NS,
+		      "it took %llu ns instead of %llu", (unsigned long long)took_ns,
+		      (unsigned long long)SHORT_NS);
 }
 
 static void get_frame_without_time_does_not_wait(const struct trial *trial, const void *arg)

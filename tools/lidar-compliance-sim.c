@@ -116,8 +116,8 @@ static void short_slice_is_marked(const struct trial *trial, const void *arg)
 		device_give_back(&device, desc.offset);
 		if (desc.flags & LIDAR_RING_DESC_SHORT)
 			break;
-		trial_require(trial, desc.bytes == whole, "%u bytes instead of %u, not marked SHORT",
-			      desc.bytes, whole);
+		trial_require(trial, desc.bytes == whole,
+			      "%u bytes instead of %u, not marked SHORT", desc.bytes, whole);
 	}
 	trial_require(trial, i < 100, "no slice is marked SHORT");
 	trial_require(trial, desc.bytes < whole, "marked SHORT, but of %u bytes", desc.bytes);
@@ -220,7 +220,8 @@ static void device_that_is_calm_has_no_faults(const struct trial *trial, const v
 	before = device_get_stats(&device);
 	for (i = 0; i < 100; i++) {
 		desc = next(&device);
-		trial_require(trial, !(desc.flags & LIDAR_RING_DESC_SHORT), "SHORT without a cause");
+		trial_require(trial, !(desc.flags & LIDAR_RING_DESC_SHORT),
+			      "SHORT without a cause");
 	}
 	after = device_get_stats(&device);
 	trial_require(trial, after.lost_device == before.lost_device, "lost_device grew");

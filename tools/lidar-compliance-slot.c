@@ -97,6 +97,8 @@ static void held_slots_stay_held(const struct trial *trial, const void *arg)
 	device_start(&device);
 	desc = device_take(&device);
 	slot = device_slot_of(&device, desc.offset);
+	/* have the kernel see that it is held */
+	device_kick(&device);
 	crc = crc_of_slot(&device, slot);
 	for (round = 0; round < 5; round++) {
 		device_stop(&device);
@@ -143,7 +145,8 @@ static void free_slots_are_not_written(const struct trial *trial, const void *ar
 		device_give_back(&device, device_offset_of(&device, i % 3));
 		device_take(&device);
 	}
-	trial_require(trial, crc_of_slot(&device, 3) == crc, "slot 3 was never queued, but written");
+	trial_require(trial, crc_of_slot(&device, 3) == crc,
+		      "slot 3 was never queued, but written");
 }
 
 /* what waits in the ready ring is the kernel's, and nobody's to write */
@@ -247,7 +250,7 @@ static void slot_queued_twice_is_refused(const struct trial *trial, const void *
 
 	start_empty(&device, trial);
 	before = refused_states(&device);
-	/* both before the kernel looks, so that the second finds the first still queued or filling */
+	/* both before the kernel looks, so that the second finds the first queued or filling */
 	device_queue(&device, device_offset_of(&device, 1));
 	device_queue(&device, device_offset_of(&device, 1));
 	expect_refused_state(&device, 1, before, "queued twice");

@@ -274,7 +274,8 @@ static void lease_runs_out_without_calls(const struct trial *trial, const void *
 	usleep(LEASE_MS * 1000 * 3);
 	expect_state_seen_by_another(&device, LIDAR_RING_HALTED, "after three times the lease");
 	after = device_get_stats(&device);
-	trial_require(trial, after.leases_lost - before.leases_lost == 1, "leases_lost grew by %llu",
+	trial_require(trial, after.leases_lost - before.leases_lost == 1,
+		      "leases_lost grew by %llu",
 		      (unsigned long long)(after.leases_lost - before.leases_lost));
 }
 

@@ -27,7 +27,7 @@ extern "C" {
 #define LIDARD_CONTROL_VERSION 1
 
 /** Longest message either side accepts, the NUL included. */
-#define LIDARD_CONTROL_MESSAGE_MAX (1024u * 1024u)
+#define LIDARD_CONTROL_MESSAGE_MAX (4u * 1024u * 1024u)
 
 #define LIDARD_INTERFACE "io.lidard"
 #define LIDARD_METHOD_HELLO "io.lidard.Hello"

@@ -21,8 +21,11 @@
  * entry i of a ring lies at i & (entries - 1).  Whoever produces writes the
  * entry, then stores the producer index with release semantics; whoever
  * consumes loads it with acquire semantics, reads the entry, then stores the
- * consumer index with release semantics.  The kernel checks every index and
- * offset it reads from the page, and keeps its own copy of what it needs.
+ * consumer index with release semantics, which whoever produces loads with
+ * acquire semantics before it overwrites an entry.  The kernel loads
+ * ready_consumer after fill_producer: who gives a slot back has consumed its
+ * descriptor before.  The kernel checks every index and offset it reads from
+ * the page, and keeps its own copy of what it needs.
  *
  * The kernel looks at the fill ring whenever the device finishes a slot.  Once
  * it has nothing queued at all it sets LIDAR_RING_NEED_WAKEUP in fill_flags:
@@ -306,7 +309,7 @@ struct lidar_ring_desc {
  * @lost_error: slots that came back from the device with an error, and were queued again
  * @lost_ready_full: slices for which the ready ring had no room: the user's
  *	consumer index is impossible
- * @lost_stopped: slots that were FILLING at a stop
+ * @lost_stopped: slices that the device had begun at a stop
  * @lost_lease: slices finished after the lease ran out
  * @refused_offset: fill ring entries that name no slot
  * @refused_state: fill ring entries whose slot was not the user's: QUEUED,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "daemon/status.h"
 #include "daemon/varlink.h"
 #include "tests/support/needs.h"
 #include "tests/support/test_daemon.h"
@@ -408,6 +409,43 @@ static struct subscription_account account_of(struct subscription *s)
 	cr_assert(subscription_read_page(s, &copy));
 	subscription_get_account(s, &copy, &a);
 	return a;
+}
+
+/* Every bucket of every stage at its limit: nothing stops a client from writing that. */
+static void fill_histograms(struct lidard_subscriber_page *page)
+{
+	unsigned int stage, i;
+
+	for (stage = 0; stage < LIDARD_STAGE_COUNT; stage++)
+		for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++)
+			page->stages[stage].buckets[i] = UINT64_MAX;
+}
+
+Test(control, a_status_of_many_full_histograms_still_fits_a_message)
+{
+	struct lidard_subscriber_page *page;
+	json_object *status, *subscribers, *o;
+	size_t i, length;
+	int page_fd;
+
+	subscribe(&page);
+	fill_histograms(page);
+	for (i = 1; i < 40; i++) {
+		json_object_put(call(SUBSCRIBE("front", 1, 1), &page_fd));
+		page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+		cr_assert_neq(page, MAP_FAILED);
+		close(page_fd);
+		fill_histograms(page);
+	}
+	status = status_get(&t.daemon);
+	json_object_to_json_string_length(status, JSON_C_TO_STRING_PLAIN, &length);
+	cr_assert_lt(length, LIDARD_CONTROL_MESSAGE_MAX / 2);
+	cr_assert(json_object_object_get_ex(status, "subscribers", &subscribers));
+	cr_assert_eq(json_object_array_length(subscribers), 40);
+	cr_assert(json_object_object_get_ex(json_object_array_get_idx(subscribers, 0), "stages", &o));
+	cr_assert_not(json_object_object_get_ex(json_object_array_get_idx(subscribers, 39), "stages",
+						&o));
+	json_object_put(status);
 }
 
 Test(control, an_account_that_adds_up_holds)
