@@ -48,7 +48,7 @@ static int ring_release(struct inode *inode, struct file *file)
 
 	if (READ_ONCE(ring->owner) == file) {
 		mutex_lock(&ring->lock);
-		lidar_stream_stop(ring, ring->gone ? LIDAR_RING_GONE : LIDAR_RING_IDLE);
+		lidar_stream_stop(ring, ring->gone ? LIDAR_RING_GONE : LIDAR_RING_STOPPED);
 		mutex_unlock(&ring->lock);
 		cancel_delayed_work_sync(&ring->lease);
 		/* waits for a notifier that waits for the lock */

@@ -56,6 +56,9 @@ void lidar_forget_owner(struct lidar_ring *ring)
 	put_pid(ring->owner_pid);
 	WRITE_ONCE(ring->owner_pid, NULL);
 	WRITE_ONCE(ring->owner, NULL);
+	/* not before: who sees it idle may set it up */
+	if (!ring->gone)
+		WRITE_ONCE(ring->state, LIDAR_RING_IDLE);
 }
 
 static u64 data_bytes_max(void)

@@ -40,9 +40,12 @@ def in_child(function, *arguments):
     ready, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(tell, b'x')
-        function(*arguments)
-        os._exit(0)
+        try:
+            os.write(tell, b'x')
+            function(*arguments)
+        finally:
+            # whatever happens, a child does not go on as the test
+            os._exit(1)
     os.read(ready, 1)
     os.close(ready)
     os.close(tell)
