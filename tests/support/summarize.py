@@ -50,10 +50,10 @@ EXCUSES = {
     "iceoryx is loaded plainly": is_instrumented,
     "a sanitize": is_instrumented,
     "needs namespaces": may_not_unshare,
-    # ten minutes that not every run of the tests needs to take
-    "no debug kernel": no_debug_kernel,
     # it needs a kernel module: these runs are on the machine itself, others in a guest that has it
     "no LIDAR device": lambda run: run in ("plain", "sanitize", "valgrind"),
+    # ten minutes that not every run of the tests needs to take
+    "no debug kernel": no_debug_kernel,
 }
 
 

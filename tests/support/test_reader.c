@@ -17,7 +17,7 @@
  *
  * --patient: errors of take are said, and do not end it; --leave: it ends without giving
  * anything back; --fork: at the end a child calls exit(), which must end it; --pattern: every
- * page of a payload begins with lidar_sim's word.
+ * page of a payload begins with lidar_sim's word; --decode: decode slices of packets.
  * SIGUSR1: stop taking, but stay alive; SIGUSR2: go on, and release what was kept.
  * Exit: 0 after final; 1 after an error; 3 if --check or --crc found something.
  */
@@ -64,6 +64,7 @@ static struct options {
 	bool fork;
 	bool pattern;
 	bool pages;
+	bool decode;
 } opt = { .stats_ms = 100 };
 
 static volatile sig_atomic_t ending, paused;
@@ -88,6 +89,9 @@ static struct account {
 	uint64_t too_many_held;
 	uint64_t partial_slices;
 	uint64_t first_bytes;
+	/** --decode: of the points, their number and the sum of their ranges. */
+	uint64_t decoded_points;
+	uint64_t decoded_mm;
 	bool end_of_stream;
 	uint64_t last_take_ns;
 	uint64_t longest_gap_ns;
@@ -169,6 +173,8 @@ static void say_account(const char *event, struct lidard_subscription *sub)
 	ITEM("publish_index", seen.last.publish_index);
 	ITEM("frame_id", seen.last.frame_id);
 	ITEM("sensor_time_ns", seen.last.sensor_time_ns);
+	ITEM("decoded_points", seen.decoded_points);
+	ITEM("decoded_mm", seen.decoded_mm);
 	ITEM("end_of_stream", seen.end_of_stream);
 #undef ITEM
 	puts("}");
@@ -257,6 +263,27 @@ static void check_pattern(const struct lidard_slice *slice)
 	}
 }
 
+static struct lidard_decoder *decoder;
+
+static void decode(const struct lidard_slice *slice)
+{
+	size_t i, room = lidard_decoder_get_max(decoder, slice);
+	struct lidard_point_xyzirt *points = calloc(room, sizeof(*points));
+	struct lidard_decoded d;
+	int r;
+
+	r = points ? lidard_slice_decode(slice, decoder, points, room, &d) : -ENOMEM;
+	if (r < 0)
+		violation("decode: %s", strerrorname_np(-r));
+	else if (d.bad_packets || d.ignored_packets || d.bad_columns)
+		violation("%u bad packets, %u ignored, %u bad columns", d.bad_packets,
+			  d.ignored_packets, d.bad_columns);
+	for (i = 0; r == 0 && i < d.point_count; i++)
+		seen.decoded_mm += (uint64_t)(points[i].range * 1000 + 0.5f);
+	seen.decoded_points += r == 0 ? d.point_count : 0;
+	free(points);
+}
+
 /* Which memory is it really? Needs CAP_SYS_ADMIN. */
 static void say_page(const struct lidard_slice *slice)
 {
@@ -323,6 +350,8 @@ static void look_at(const struct lidard_subscription *sub, const struct lidard_s
 		check_pattern(slice);
 	if (opt.pages)
 		say_page(slice);
+	if (decoder)
+		decode(slice);
 	if (h->slice_index == 0)
 		seen.first_bytes = h->payload_bytes;
 	seen.any = true;
@@ -540,6 +569,9 @@ static int run(struct lidard_client *client)
 	struct lidard_subscription *sub;
 	int r;
 
+	r = opt.decode ? lidard_decoder_new(client, opt.sensor, &decoder) : 0;
+	if (r < 0)
+		return fail("decoder", r, lidard_client_get_error(client));
 	r = lidard_subscribe(client, opt.sensor, &opts, &sub);
 	if (r < 0)
 		return fail("subscribe", r, lidard_client_get_error(client));
@@ -553,6 +585,7 @@ static int run(struct lidard_client *client)
 		exit(seen.violations ? 3 : EXIT_SUCCESS);
 	release_kept();
 	lidard_subscription_free(sub);
+	lidard_decoder_free(decoder);
 	return r;
 }
 
@@ -602,7 +635,8 @@ static void read_options(int argc, char **argv)
 		{ "write", no_argument, NULL, 'W' },	     { "frames", no_argument, NULL, 'f' },
 		{ "patient", no_argument, NULL, 'P' },	     { "leave", no_argument, NULL, 'L' },
 		{ "fork", no_argument, NULL, 'F' },	     { "pattern", no_argument, NULL, 'a' },
-		{ "pages", no_argument, NULL, 'g' },	     { NULL, 0, NULL, 0 },
+		{ "pages", no_argument, NULL, 'g' },	     { "decode", no_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long value;
 	int option;
@@ -629,6 +663,7 @@ static void read_options(int argc, char **argv)
 		case 'F': opt.fork = true; break;
 		case 'a': opt.pattern = true; break;
 		case 'g': opt.pages = true; break;
+		case 'd': opt.decode = true; break;
 		default: exit(2);
 		}
 	}
