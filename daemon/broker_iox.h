@@ -59,7 +59,8 @@ int broker_probe_registration(unsigned int timeout_s, struct problem *problem);
  * broker_open() - register with RouDi
  * @runtime_name: unique on this machine, at most 100 characters
  *
- * Return: 0; as broker_probe(); -ENAMETOOLONG; -ENOMEM.
+ * Waits for up to 3 s for a predecessor's children to let go of the name.
+ * Return: 0; as broker_probe(); -EBUSY the name is taken; -ENAMETOOLONG; -ENOMEM.
  */
 int broker_open(const char *runtime_name, struct broker **ret_broker, struct problem *problem);
 /** NULL is allowed. Return: NULL. */

@@ -16,6 +16,8 @@
 #include "common/clock.h"
 
 #define BUSY_POLL_NS (20 * NSEC_PER_MSEC)
+/* One that is being filled, and the next. */
+#define SPARE_SLOTS 2
 
 static int call(const struct device *d, unsigned long request, void *argument)
 {
@@ -214,6 +216,7 @@ int device_start(struct device *d, uint32_t flags, struct problem *problem)
 	struct lidar_ring_start s = { .flags = flags };
 	int r = call(d, LIDAR_RING_IOC_START, &s);
 
+	d->given = flags & LIDAR_RING_START_QUEUE_ALL ? d->layout.slot_count : 0;
 	return r < 0 ? problem_set(problem, r, "%s does not start: %s", d->path, strerror(-r)) : 0;
 }
 
@@ -241,10 +244,22 @@ int device_queue(struct device *d, uint64_t offset)
 {
 	if (!device_ring_push(&d->ring, offset))
 		return -ENOSPC;
+	d->given++;
 	/* a device that is gone or was halted says so when it is polled */
-	if (device_ring_needs_wakeup(&d->ring))
+	if (device_ring_needs_wakeup(&d->ring) ||
+	    device_ring_count_spare(&d->ring, d->given) < SPARE_SLOTS)
 		call(d, LIDAR_RING_IOC_KICK, NULL);
 	return 0;
+}
+
+int device_take(struct device *d, struct lidar_ring_desc *ret_desc)
+{
+	int r = device_ring_pop(&d->ring, ret_desc);
+
+	/* a descriptor more than slots were given names none of them, and is refused for that */
+	if (r == 1 && d->given)
+		d->given--;
+	return r;
 }
 
 int device_wait_until_free(const char *path, uint64_t timeout_ns, struct problem *problem)

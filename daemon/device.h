@@ -35,6 +35,8 @@ struct device {
 	/** The control page, and with the kernel's memory the slots, read-only. */
 	void *control;
 	const uint8_t *data;
+	/** Slots it has, full ones included that were not popped yet. */
+	uint32_t given;
 };
 
 /** What device_open() and friends begin from. */
@@ -76,11 +78,17 @@ int device_get_stats(const struct device *d, struct lidar_ring_stats *ret_stats)
 /** device_get_state() - Return: enum lidar_ring_state; -ENODEV it is gone. */
 int device_get_state(const struct device *d);
 
-/** device_queue() - have the slot at @offset filled; wakes the kernel if it sleeps. Hot path.
+/**
+ * device_queue() - have the slot at @offset filled. Hot path.
  *
+ * The kernel looks at the ring whenever a slot is full. A device that is down
+ * to its last slot then would have none for what follows at once, so it is
+ * kicked before it runs dry: at the start, and after a shortage.
  * Return: 0; -ENOSPC the ring is full.
  */
 int device_queue(struct device *d, uint64_t offset);
+/** device_take() - the next filled slot, as device_ring_pop(). Hot path. */
+int device_take(struct device *d, struct lidar_ring_desc *ret_desc);
 
 /**
  * device_wait_until_free() - let a predecessor that is dying end

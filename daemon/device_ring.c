@@ -68,6 +68,15 @@ bool device_ring_needs_wakeup(const struct device_ring *r)
 	return __atomic_load_n(r->fill_flags, __ATOMIC_RELAXED) & LIDAR_RING_NEED_WAKEUP;
 }
 
+uint32_t device_ring_count_spare(const struct device_ring *r, uint32_t given)
+{
+	/* only an estimate: both may have moved on before it is used */
+	uint32_t unseen = r->produced - __atomic_load_n(r->fill_consumer, __ATOMIC_RELAXED);
+	uint32_t full = __atomic_load_n(r->ready_producer, __ATOMIC_RELAXED) - r->consumed;
+
+	return given > unseen + full ? given - unseen - full : 0;
+}
+
 int device_ring_pop(struct device_ring *r, struct lidar_ring_desc *ret_desc)
 {
 	/* pairs with the kernel's release: descriptor and data are there */

@@ -47,6 +47,12 @@ bool device_ring_push(struct device_ring *r, uint64_t offset);
 /** device_ring_needs_wakeup() - after a push: does the kernel wait for a kick? Hot path. */
 bool device_ring_needs_wakeup(const struct device_ring *r);
 
+/**
+ * device_ring_count_spare() - how many slots the device has or can have at once. Hot path.
+ * @given: slots pushed and not popped yet
+ */
+uint32_t device_ring_count_spare(const struct device_ring *r, uint32_t given);
+
 /** device_ring_pop() - the next filled slot. Hot path.
  *
  * Return: 1; 0: none; -EPROTO: the kernel's index is impossible.

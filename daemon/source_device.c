@@ -5,8 +5,8 @@
  * Direct: the sink's memory is registered with the device, and to lend a loan
  * is to push its offset into the fill ring.  The device writes into it, its
  * descriptor comes back through the ready ring, and the loan is handed out:
- * no copy, and no system call but the wake-up, and a kick when the device had
- * run dry.  A loan stands in slots[], by its place in the memory, while the
+ * no copy, and no system call but the wake-up, and a kick when the device is
+ * about to run dry.  A loan stands in slots[], by its place in the memory, while the
  * device may write into it.
  *
  * Copy: the device fills memory of the kernel, all of which is queued; a slice
@@ -269,7 +269,7 @@ static void count_stopped(struct source_device *d)
 {
 	struct lidar_ring_desc desc;
 
-	while (device_ring_pop(&d->device.ring, &desc) == 1)
+	while (device_take(&d->device, &desc) == 1)
 		drop_one(d, SOURCE_DROP_STOPPED);
 	device_refresh(&d->base);
 	count_frames(d);
@@ -492,7 +492,7 @@ static int decode_out(struct source_device *d, struct loan **ret_loan, struct pr
 	int r;
 
 	if (!d->feeding) {
-		r = device_ring_pop(&d->device.ring, &desc);
+		r = device_take(&d->device, &desc);
 		if (r == 0)
 			return find_nothing(d, problem);
 		d->idle = false;
@@ -519,7 +519,7 @@ static int device_next(struct source *s, struct loan **ret_loan, struct problem 
 		return decode_out(d, ret_loan, problem);
 	/* slices for which there is no loan are passed over, but not for ever */
 	for (i = 0; i < d->device.ring.entries; i++) {
-		r = device_ring_pop(&d->device.ring, &desc);
+		r = device_take(&d->device, &desc);
 		if (r == 0)
 			return find_nothing(d, problem);
 		if (r < 0)

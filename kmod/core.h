@@ -49,7 +49,7 @@
  * @pages: its memory
  * @node: in the ring's queued or done list
  * @state: enum lidar_ring_slot_state; the control page has a copy
- * @left_dry: the device had no other slot when this one came back
+ * @left_dry: the device had no other slot, for all we know, when this one came back
  * @result: from the backend, under done_lock until the worker has it
  * @trailer: copy of the device's, if result.trailer
  * @desc: of what is in it, when FULL or HELD
@@ -164,7 +164,7 @@ struct lidar_ring {
 
 	spinlock_t done_lock;
 	struct list_head done;
-	u32 at_device;			/* under done_lock: slots FILLING */
+	int at_device;			/* under done_lock: slots FILLING, see submit_slot() */
 	struct work_struct work;
 };
 
@@ -242,5 +242,18 @@ struct file *lidar_export(struct lidar_memory *memory, u32 kind, u32 slot);
 /* backends: registered by device.c */
 int lidar_ring_dmaengine_register(void);
 void lidar_ring_dmaengine_unregister(void);
+#if IS_ENABLED(CONFIG_VIRTIO)
+int lidar_ring_virtio_register(void);
+void lidar_ring_virtio_unregister(void);
+#else
+static inline int lidar_ring_virtio_register(void)
+{
+	return 0;
+}
+
+static inline void lidar_ring_virtio_unregister(void)
+{
+}
+#endif
 
 #endif /* LIDAR_RING_CORE_H */

@@ -187,7 +187,6 @@ static void ring_free(struct device *dev)
 {
 	struct lidar_ring *ring = container_of(dev, struct lidar_ring, dev);
 
-	ida_free(&lidar_ids, ring->id);
 	put_device(ring->config.dma_dev);
 	mutex_destroy(&ring->lock);
 	mutex_destroy(&ring->read_lock);
@@ -241,15 +240,19 @@ struct lidar_ring *lidar_ring_add(const struct lidar_ring_config *config)
 	if (!ret)
 		ret = cdev_device_add(&ring->cdev, &ring->dev);
 	if (ret) {
+		ida_free(&lidar_ids, ring->id);
 		put_device(&ring->dev);
 		return ERR_PTR(ret);
 	}
 	return ring;
 }
+EXPORT_SYMBOL_GPL(lidar_ring_add);
 
 void lidar_ring_remove(struct lidar_ring *ring)
 {
 	cdev_device_del(&ring->cdev, &ring->dev);
+	/* who is plugged in again gets its name back, also while old files are open */
+	ida_free(&lidar_ids, ring->id);
 	mutex_lock(&ring->lock);
 	WRITE_ONCE(ring->gone, true);
 	lidar_stream_stop(ring, LIDAR_RING_GONE);
@@ -261,17 +264,20 @@ void lidar_ring_remove(struct lidar_ring *ring)
 	cancel_work_sync(&ring->work);
 	put_device(&ring->dev);
 }
+EXPORT_SYMBOL_GPL(lidar_ring_remove);
 
 void *lidar_ring_backend(struct lidar_ring *ring)
 {
 	return ring->config.backend;
 }
+EXPORT_SYMBOL_GPL(lidar_ring_backend);
 
 static const struct {
 	int (*add)(void);
 	void (*remove)(void);
 } backends[] = {
 	{ lidar_ring_dmaengine_register, lidar_ring_dmaengine_unregister },
+	{ lidar_ring_virtio_register, lidar_ring_virtio_unregister },
 };
 
 static void remove_backends(unsigned int count)

@@ -82,7 +82,8 @@ static struct page *alloc_piece(gfp_t gfp, unsigned long count, unsigned int *or
 {
 	*order = min_t(unsigned int, *order, ilog2(count));
 	for (;; --*order) {
-		gfp_t flags = gfp;
+		/* -ENOMEM, and nobody is killed for it */
+		gfp_t flags = gfp | __GFP_RETRY_MAYFAIL;
 		struct page *page;
 
 		if (*order)

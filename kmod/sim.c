@@ -15,7 +15,7 @@
  *	format			points, packets: what INFO says
  *	source			pattern; feed: from /dev/lidar_sim_NAME
  * Faults, any time:
- *	drop, short, corrupt	so many next slices
+ *	drop, short, corrupt, fail	so many next slices
  *	stall_ms		produce nothing for so long
  *	late_irq_us		every completion from now on
  *	clock_step_ticks	add to the device's clock, of 10 MHz
@@ -407,6 +407,7 @@ CONFIGFS_ATTR(, name)
 FAULT(drop, drop);
 FAULT(short, shorten);
 FAULT(corrupt, corrupt);
+FAULT(fail, fail);
 FAULT(stall_ms, stall_ms);
 FAULT(late_irq_us, late_irq_us);
 
@@ -436,6 +437,7 @@ static struct configfs_attribute *sim_attributes[] = {
 	&attr_drop,
 	&attr_short,
 	&attr_corrupt,
+	&attr_fail,
 	&attr_stall_ms,
 	&attr_late_irq_us,
 	&attr_clock_step_ticks,

@@ -60,6 +60,7 @@ struct sim_settings {
  * @drop: so many next slices are lost in the device
  * @shorten: so many next slices are half as long
  * @corrupt: in so many next slices a byte is wrong
+ * @fail: so many next slices end with an error of the DMA
  * @stall_ms: the device produces nothing for so long, once
  * @late_irq_us: each completion comes so late
  * @clock_offset: ticks that the device's clock is ahead
@@ -68,6 +69,7 @@ struct sim_faults {
 	atomic_t drop;
 	atomic_t shorten;
 	atomic_t corrupt;
+	atomic_t fail;
 	atomic_t stall_ms;
 	atomic_t late_irq_us;
 	atomic64_t clock_offset;

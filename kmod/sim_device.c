@@ -129,7 +129,7 @@ static int flip_byte(void *data, u32 at, u32 bytes, void *context)
 	return 0;
 }
 
-/* Return: 0, -ECANCELED, -EFAULT. */
+/* Return: 0, -ECANCELED (by terminate), -EFAULT (an address was none). */
 static int write_slice(struct slice *slice, struct sim_transfer *transfer)
 {
 	struct sim_dma *dma = &slice->sim->dma;
@@ -213,6 +213,8 @@ static void fill_transfer(struct slice *slice, struct sim_transfer *transfer)
 	ret = write_slice(slice, transfer);
 	if (!ret && spend(&sim->faults.corrupt))
 		ret = sim_dma_access(&sim->dma, transfer, slice->bytes / 2, 1, flip_byte, NULL);
+	if (!ret && spend(&sim->faults.fail))
+		ret = -EIO;
 	if (!ret)
 		write_trailer(slice, transfer, cut);
 	late_us = atomic_read(&sim->faults.late_irq_us);
@@ -269,6 +271,7 @@ static void next_slice(struct slice *slice)
 {
 	u64 rate = rate_of(slice->sim), now_ns = ktime_get_ns();
 
+	cond_resched();
 	slice->seq++;
 	if (rate)
 		slice->due_ns += mul_u64_u64_div_u64(slice->bytes, NSEC_PER_SEC, rate);

@@ -233,7 +233,7 @@ bool sim_dma_cancelled(const struct sim_dma *dma, const struct sim_transfer *tra
  * sim_dma_end() - complete a transfer, as an interrupt would, and free it
  * @dma: its controller
  * @transfer: from sim_dma_begin()
- * @failed: an address was none
+ * @failed: the controller is to report an error
  */
 void sim_dma_end(struct sim_dma *dma, struct sim_transfer *transfer, bool failed)
 {

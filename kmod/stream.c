@@ -91,38 +91,40 @@ static void take_fill(struct lidar_ring *ring)
 	}
 }
 
-/* The slot is the device's from here on, even before submit() returns. */
+/*
+ * The slot is the device's from here on, even before submit() returns.  It is
+ * counted afterwards, and may be back by then, so at_device can be too small for
+ * a moment: a loss in that moment is put down to us, who were late, and not to
+ * the device.
+ */
 static int submit_slot(struct lidar_ring *ring, struct lidar_slot *slot)
 {
+	bool idle;
 	int ret;
 
 	list_del_init(&slot->node);
 	set_state(ring, slot, LIDAR_RING_SLOT_FILLING);
-	spin_lock_irq(&ring->done_lock);
-	ring->at_device++;
-	spin_unlock_irq(&ring->done_lock);
 	dma_sync_sgtable_for_device(ring->config.dma_dev, &slot->pub.sgt, DMA_FROM_DEVICE);
 	trace_slice_begin(ring->id, slot->pub.index, slot->pub.offset);
 	ret = ring->config.ops->submit(ring, &slot->pub);
+	spin_lock_irq(&ring->done_lock);
+	if (!ret)
+		ring->at_device++;
+	idle = !ring->at_device && list_empty(&ring->done);
+	spin_unlock_irq(&ring->done_lock);
 	if (!ret)
 		return 0;
 
-	spin_lock_irq(&ring->done_lock);
-	/* nothing there that could come back and have us try again */
-	if (ret == -EAGAIN && !--ring->at_device && list_empty(&ring->done))
-		ret = -EIO;
-	else if (ret != -EAGAIN)
-		ring->at_device--;
-	spin_unlock_irq(&ring->done_lock);
 	set_state(ring, slot, LIDAR_RING_SLOT_QUEUED);
 	list_add(&slot->node, &ring->queued);
-	return ret;
+	/* nothing is there that could come back and have us try again */
+	return ret == -EAGAIN && idle ? -EIO : ret;
 }
 
 /* Return: 0 also if the device holds all it can. */
 static int submit(struct lidar_ring *ring)
 {
-	u32 depth = ring->config.queue_depth ?: U32_MAX;
+	int depth = ring->config.queue_depth ?: INT_MAX;
 	int ret = 0;
 
 	while (!ret && !list_empty(&ring->queued) && READ_ONCE(ring->at_device) < depth)
@@ -316,20 +318,18 @@ void lidar_stream_renew(struct lidar_ring *ring)
 	ring->lease_start = jiffies;
 }
 
-/** Deliver what is done, queue what the user gave, keep the device busy. */
-void lidar_stream_service(struct lidar_ring *ring)
+/*
+ * Queue what the user gave and submit it; if that leaves the device with nothing
+ * say so, and look once more.  A user that goes on to put nonsense there would
+ * have us do that for ever: the worker continues then, as one among others.
+ */
+static int keep_busy(struct lidar_ring *ring)
 {
+	int rounds = 2;
 	bool more = true;
 	int ret = 0;
 
-	if (ring->state != LIDAR_RING_STREAMING)
-		return;
-	if (lease_expired(ring)) {
-		lose_lease(ring);
-		return;
-	}
-	reap(ring);
-	while (more && !ret) {
+	while (more && !ret && rounds--) {
 		take_fill(ring);
 		ret = submit(ring);
 		if (!ring->busy && !ring->need_wakeup)
@@ -338,6 +338,24 @@ void lidar_stream_service(struct lidar_ring *ring)
 		more = lidar_control_set_wakeup(&ring->control, ring->need_wakeup) &&
 		       lidar_control_fill_count(&ring->control, &ring->stats.bad_index);
 	}
+	if (more && !ret)
+		queue_work(lidar_workqueue, &ring->work);
+	return ret;
+}
+
+/** Deliver what is done, queue what the user gave, keep the device busy. */
+void lidar_stream_service(struct lidar_ring *ring)
+{
+	int ret;
+
+	if (ring->state != LIDAR_RING_STREAMING)
+		return;
+	if (lease_expired(ring)) {
+		lose_lease(ring);
+		return;
+	}
+	reap(ring);
+	ret = keep_busy(ring);
 	if (ret || ring->errors >= LIDAR_ERRORS_MAX) {
 		dev_err(&ring->dev, "the device fails (%d), halted\n", ret ?: -EIO);
 		lidar_stream_halt(ring, NULL);
@@ -506,8 +524,9 @@ void lidar_ring_slot_done(struct lidar_ring_slot *pub, const struct lidar_ring_r
 		if (slot->trailer.magic != cpu_to_le32(LIDAR_RING_TRAILER_MAGIC))
 			slot->result.trailer = NULL;
 	}
-	slot->left_dry = !--ring->at_device;
+	slot->left_dry = --ring->at_device <= 0;
 	list_add_tail(&slot->node, &ring->done);
 	spin_unlock_irqrestore(&ring->done_lock, flags);
 	queue_work(lidar_workqueue, &ring->work);
 }
+EXPORT_SYMBOL_GPL(lidar_ring_slot_done);

@@ -309,7 +309,7 @@ struct lidar_ring_desc {
  * @lost_error: slots that came back from the device with an error, and were queued again
  * @lost_ready_full: slices for which the ready ring had no room: the user's
  *	consumer index is impossible
- * @lost_stopped: slots that were FILLING at a stop
+ * @lost_stopped: slices that the device had begun at a stop
  * @lost_lease: slices finished after the lease ran out
  * @refused_offset: fill ring entries that name no slot
  * @refused_state: fill ring entries whose slot was not the user's: QUEUED,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run tests of the kernel modules, all within one guest, as one TAP stream.
 
-    run.py [--guest OPTION]... --module FILE... [--program FILE]... TEST...
+    run.py [--guest OPTION]... [--debug-kernel] --module FILE... [--program FILE]... TEST...
 
 Each TEST is a program of its own: one that prints TAP, or one whose exit status
 is its only word (0, 77 for a skip, anything else).  It begins with the modules
@@ -10,6 +10,10 @@ freshly loaded, in the order given, and finds --programs in its PATH.  After it
 the modules must go: what still holds them is a leak, and fails.  So does a
 complaint of the kernel: see tests/vm/guest.  Tests run as root, with
 configfs, debugfs and tracefs mounted.
+
+With --debug-kernel the guest boots the kernel of tests/vm/debug-kernel, if it was
+built, and modules of the same names built for it; at the end nothing may have
+leaked.
 """
 import argparse
 import os
@@ -109,8 +113,37 @@ def run_test(tap, test):
     tap.note(f'{name}: {time.monotonic() - started:.1f} s')
 
 
+KMEMLEAK = '/sys/kernel/debug/kmemleak'
+
+
+def tell_kmemleak(word):
+    with open(KMEMLEAK, 'w', encoding='ascii') as f:
+        f.write(word)
+
+
+def forget_leaks():
+    """Those of the boot are not ours."""
+    if os.path.exists(KMEMLEAK):
+        for word in ('scan=off', 'scan', 'scan', 'clear'):
+            tell_kmemleak(word)
+
+
+def find_leaks(tap):
+    if not os.path.exists(KMEMLEAK):
+        return
+    # what is younger than five seconds is not suspected yet
+    time.sleep(6)
+    for _ in range(2):
+        tell_kmemleak('scan')
+    with open(KMEMLEAK, encoding='ascii', errors='replace') as f:
+        leaks = f.read()
+    tap.note(leaks)
+    tap.result(not leaks.strip(), 'kmemleak finds no memory that nobody knows of')
+
+
 def inside(modules, tests):
     tap = Tap()
+    forget_leaks()
     for test in tests:
         problem = load(modules)
         if problem:
@@ -121,6 +154,7 @@ def inside(modules, tests):
         if problem:
             tap.result(False, f'{os.path.basename(test)} leaves the modules in use: {problem}')
             break
+    find_leaks(tap)
     print(f'1..{tap.count}')
     return 1 if tap.failed else 0
 
@@ -141,7 +175,29 @@ def stage(options, folder):
     return argv + [copy(t) for t in options.test]
 
 
+def use_debug_kernel(options, folder):
+    """Boot that kernel, with modules built for it. Return: false if there is none."""
+    builder = os.path.join(HERE, '..', 'vm', 'debug-kernel')
+    if subprocess.run([builder, '--path'], stdout=subprocess.DEVNULL, check=False).returncode:
+        return False
+    image = subprocess.run([builder, '--modules', folder], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout.strip()
+    options.guest += ['--kernel', image]
+    options.module = [os.path.join(folder, os.path.basename(m)) for m in options.module]
+    return True
+
+
 def outside(options):
+    if not options.debug_kernel:
+        return run_guest(options)
+    with tempfile.TemporaryDirectory(prefix='lidard-kmod-') as folder:
+        if use_debug_kernel(options, folder):
+            return run_guest(options)
+    print('1..0 # SKIP no debug kernel: tests/vm/debug-kernel builds it, in ten minutes')
+    return 0
+
+
+def run_guest(options):
     with tempfile.TemporaryDirectory(prefix='lidard-kmod-') as folder:
         argv = stage(options, folder)
         # what the modules need of the kernel itself, and their file systems
@@ -166,6 +222,7 @@ def main():
                         help='an option of tests/vm/guest: --guest=--iommu')
     parser.add_argument('--module', action='append', default=[], metavar='FILE')
     parser.add_argument('--program', action='append', default=[], metavar='FILE')
+    parser.add_argument('--debug-kernel', action='store_true', help='that of tests/vm/debug-kernel')
     parser.add_argument('--timeout', type=float, default=1500, metavar='SECONDS')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('test', nargs='*')

@@ -8,6 +8,7 @@ sparse comes with the build (W=1 C=2); checkpatch.pl and the semantic patches ar
 part of the kernel's sources, of which FOLDER keeps what is needed.  --self-test
 holds a module with known faults against the checker: it must find each.
 """
+import concurrent.futures
 import glob
 import os
 import re
@@ -93,22 +94,25 @@ def rules(scripts, name):
             yield path, options[1].split() if options else []
 
 
+def try_rule(rule, options, files):
+    """Return: what one semantic patch says of the files."""
+    done = subprocess.run(['spatch', '-D', 'report', '--no-show-diff', '--very-quiet', *options,
+                           '--cocci-file', rule, *files], capture_output=True, text=True, check=False)
+    name = os.path.basename(rule)
+    if done.returncode:
+        return [f'{name} cannot be run: {done.stderr.strip()[-300:]}']
+    return [f'{x} ({name})' for x in done.stdout.splitlines() if re.match(r'\S+:\d+', x)]
+
+
 def coccinelle(root, folder, only='*'):
     need('spatch', 'coccinelle')
     files = [p for p in sources(root) if p.endswith('.c')]
-    found, tried = [], 0
-    for rule, options in rules(kernel_scripts(folder), only):
-        tried += 1
-        done = subprocess.run(['spatch', '-D', 'report', '--no-show-diff', '--very-quiet', *options,
-                               '--cocci-file', rule, *files], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, check=False) if files else None
-        if done and done.returncode:
-            found.append(f'{os.path.basename(rule)} cannot be run: {done.stderr.strip()[-300:]}')
-        elif done:
-            found += [f'{x.removeprefix(root + "/")} ({os.path.basename(rule)})'
-                      for x in done.stdout.splitlines() if re.match(r'\S+:\d+', x)]
-    print(f'{tried} semantic patches')
-    return found if tried else ['no semantic patch was found']
+    chosen = list(rules(kernel_scripts(folder), only))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        said = list(pool.map(lambda r: try_rule(*r, files), chosen))
+    print(f'{len(chosen)} semantic patches')
+    found = [x.removeprefix(root + '/') for lines in said for x in lines]
+    return found if chosen else ['no semantic patch was found']
 
 
 CHECKS = {'sparse': sparse, 'checkpatch': checkpatch, 'coccinelle': coccinelle}

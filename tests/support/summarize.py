@@ -29,6 +29,11 @@ def not_root(_run):
     return os.geteuid() != 0
 
 
+def no_debug_kernel(_run):
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vm", "debug-kernel")
+    return subprocess.run([script, "--path"], check=False, capture_output=True).returncode != 0
+
+
 def is_instrumented(run):
     return run in ("sanitize", "tsan", "valgrind")
 
@@ -45,6 +50,10 @@ EXCUSES = {
     "iceoryx is loaded plainly": is_instrumented,
     "a sanitize": is_instrumented,
     "needs namespaces": may_not_unshare,
+    # ten minutes that not every run of the tests needs to take
+    "no debug kernel": no_debug_kernel,
+    # it needs a kernel module: these runs are on the machine itself, others in a guest that has it
+    "no LIDAR device": lambda run: run in ("plain", "sanitize", "valgrind"),
 }
 
 

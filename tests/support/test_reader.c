@@ -13,13 +13,16 @@
  *     writing     it is about to write into a payload (and to die of it)
  *     error       a call failed: "errno", "call", "text"
  *     final       its account at the end (SIGTERM, --count, end of stream)
+ *     page        with --pages: the physical page in which a slice's payload begins
  *
  * --patient: errors of take are said, and do not end it; --leave: it ends without giving
- * anything back; --fork: at the end a child calls exit(), which must end it.
+ * anything back; --fork: at the end a child calls exit(), which must end it; --pattern: every
+ * page of a payload begins with lidar_sim's word.
  * SIGUSR1: stop taking, but stay alive; SIGUSR2: go on, and release what was kept.
  * Exit: 0 after final; 1 after an error; 3 if --check or --crc found something.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -59,6 +62,8 @@ static struct options {
 	bool patient;
 	bool leave;
 	bool fork;
+	bool pattern;
+	bool pages;
 } opt = { .stats_ms = 100 };
 
 static volatile sig_atomic_t ending, paused;
@@ -236,6 +241,42 @@ static void check_crc(const struct lidard_slice *slice)
 	violation(r == 0 ? "wrong CRC" : "no CRC");
 }
 
+/* lidar_sim: the slice's number and the page's. */
+static void check_pattern(const struct lidard_slice *slice)
+{
+	const struct lidard_slice_header *h = lidard_slice_get_header(slice);
+	const uint64_t *words = lidard_slice_get_payload(slice);
+	uint64_t page;
+
+	for (page = 0; page < h->payload_bytes / 4096; page++) {
+		if (words[page * 512] == (h->seq << 20 | page))
+			continue;
+		violation("page %" PRIu64 " of slice %" PRIu64 " begins with %" PRIx64, page, (uint64_t)h->seq,
+			  (uint64_t)words[page * 512]);
+		return;
+	}
+}
+
+/* Which memory is it really? Needs CAP_SYS_ADMIN. */
+static void say_page(const struct lidard_slice *slice)
+{
+	const struct lidard_slice_header *h = lidard_slice_get_header(slice);
+	uintptr_t address = (uintptr_t)lidard_slice_get_payload(slice);
+	static int fd = -1;
+	uint64_t entry;
+
+	/* a page that was never touched is not mapped yet */
+	(void)*(const volatile uint8_t *)address;
+	if (fd < 0)
+		fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pread(fd, &entry, sizeof(entry), (off_t)(address / 4096 * sizeof(entry))) !=
+	    (ssize_t)sizeof(entry))
+		entry = 0;
+	printf("{\"event\": \"page\", \"seq\": %" PRIu64 ", \"frame\": %" PRIu64 "}\n", h->seq,
+	       (uint64_t)(entry & ((1ull << 55) - 1)));
+	fflush(stdout);
+}
+
 static void say_resumed(const struct lidard_slice_header *h, uint64_t now_ns)
 {
 	printf("{\"event\": \"resumed\", \"at_ns\": %" PRIu64 ", \"gap_ns\": %" PRIu64
@@ -278,6 +319,10 @@ static void look_at(const struct lidard_subscription *sub, const struct lidard_s
 	}
 	if (opt.crc)
 		check_crc(slice);
+	if (opt.pattern)
+		check_pattern(slice);
+	if (opt.pages)
+		say_page(slice);
 	if (h->slice_index == 0)
 		seen.first_bytes = h->payload_bytes;
 	seen.any = true;
@@ -556,7 +601,8 @@ static void read_options(int argc, char **argv)
 		{ "crc", no_argument, NULL, 'C' },	     { "check", no_argument, NULL, 'x' },
 		{ "write", no_argument, NULL, 'W' },	     { "frames", no_argument, NULL, 'f' },
 		{ "patient", no_argument, NULL, 'P' },	     { "leave", no_argument, NULL, 'L' },
-		{ "fork", no_argument, NULL, 'F' },	     { NULL, 0, NULL, 0 },
+		{ "fork", no_argument, NULL, 'F' },	     { "pattern", no_argument, NULL, 'a' },
+		{ "pages", no_argument, NULL, 'g' },	     { NULL, 0, NULL, 0 },
 	};
 	unsigned long value;
 	int option;
@@ -581,6 +627,8 @@ static void read_options(int argc, char **argv)
 		case 'P': opt.patient = true; break;
 		case 'L': opt.leave = true; break;
 		case 'F': opt.fork = true; break;
+		case 'a': opt.pattern = true; break;
+		case 'g': opt.pages = true; break;
 		default: exit(2);
 		}
 	}

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What can be wrong around lidard, and what it says then: clearly, and to the right one."""
+import fcntl
 import os
 import signal
 import socket
+import time
 
 import ouster
 import sandbox
-from harness import (BIN, CONFIG, DEADLINE, HERE, SOCKET, Reader, Roudi, System,
+from harness import (BIN, CONFIG, DEADLINE, HERE, SOCKET, Lidard, Reader, Roudi, System,
                      case, check, check_accounts, equal, find_sensor, get_status,
                      lidard, main, note, run, sensor, wait_for, write_config)
 
@@ -100,6 +102,24 @@ def second_lidard():
     reader.wait_slices(20)
     final = reader.finish()
     equal((final['violations'], final['skipped'], final['restarts']), (0, 0, 0), 'the reader')
+
+
+@case('a name that another process holds is waited for, then named; lidard ends with 1')
+def name_is_taken():
+    system = System(sensor('front'))
+    system.lidard.kill()
+    with open('/tmp/lidard.lock', 'rb') as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        status, text = lidard()
+        equal(status, 1, 'exit status')
+        says(text, 'registered with RouDi as lidard', '/tmp/lidard.lock')
+        successor = Lidard(False, ready=False)
+        time.sleep(0.5)
+    successor.wait_for_line('ready: accepting subscriptions')
+    for name in os.listdir(f'/proc/{successor.pid}/fd'):
+        with open(f'/proc/{successor.pid}/fdinfo/{name}', encoding='ascii') as info:
+            flags = next(int(x.split()[1], 8) for x in info if x.startswith('flags:'))
+        check(int(name) <= 2 or flags & os.O_CLOEXEC, f'children inherit descriptor {name}')
 
 
 # ---- configuration ---------------------------------------------------------------

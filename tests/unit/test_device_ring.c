@@ -105,6 +105,26 @@ Test(device_ring, the_kernel_is_kicked_only_when_it_asks_for_it)
 	cr_assert(device_ring_needs_wakeup(&ring));
 }
 
+Test(device_ring, what_the_device_can_have_at_once_is_what_the_kernel_has_seen)
+{
+	struct lidar_ring_desc desc;
+
+	cr_assert_eq(device_ring_count_spare(&ring, 0), 0);
+	device_ring_push(&ring, 1);
+	device_ring_push(&ring, 2);
+	device_ring_push(&ring, 3);
+	cr_assert_eq(device_ring_count_spare(&ring, 3), 0);
+	page.fill_consumer = 2;
+	cr_assert_eq(device_ring_count_spare(&ring, 3), 2);
+	page.ready_producer = 1;
+	cr_assert_eq(device_ring_count_spare(&ring, 3), 1);
+	cr_assert_eq(device_ring_pop(&ring, &desc), 1);
+	cr_assert_eq(device_ring_count_spare(&ring, 2), 1);
+	/* nonsense is no slots */
+	page.ready_producer = 100;
+	cr_assert_eq(device_ring_count_spare(&ring, 2), 0);
+}
+
 Test(device_ring, a_ready_ring_fuller_than_it_is_long_is_impossible)
 {
 	struct lidar_ring_desc desc;
