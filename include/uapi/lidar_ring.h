@@ -32,7 +32,9 @@
  * after its store to fill_producer the user executes a full barrier, loads
  * fill_flags and, if the bit is set, calls LIDAR_RING_IOC_KICK.  (The kernel
  * sets the bit, executes a full barrier and looks at fill_producer once more:
- * one of the two sees the other's store.)
+ * one of the two sees the other's store.)  A device that holds a single slot
+ * has none while that one is on its way to the user and back: whoever wants no
+ * gap then kicks after filling, or keeps two slots queued.
  *
  * Structures are the same for 32 and 64 bit callers.  Padding and reserved
  * members must be zero on input, else -EINVAL, and are zero on output.  What
@@ -73,7 +75,11 @@ enum lidar_ring_state {
 	/** Memory is there; the device does not run. */
 	LIDAR_RING_STOPPED = 2,
 	LIDAR_RING_STREAMING = 3,
-	/** Stopped by the kernel: the owner's lease ran out, or its memory is gone. STOP leads to STOPPED. */
+	/**
+	 * Stopped by the kernel: the owner's lease ran out, its memory is gone,
+	 * or the device fails again and again. poll() says POLLPRI, every call
+	 * that streams -EPIPE. STOP leads to STOPPED.
+	 */
 	LIDAR_RING_HALTED = 4,
 	/** The device was unplugged. Every call fails with -ENODEV. */
 	LIDAR_RING_GONE = 5,
