@@ -18,7 +18,7 @@ BUILD = os.environ.get('LIDARD_BUILD_ROOT', 'build')
 # Every installed file, by the directory option it belongs to.  "?": may be
 # missing while that part is not built.
 EXPECTED = {
-    '{bindir}': ['lidard', '?lidarctl'],
+    '{bindir}': ['lidard', 'lidar-compliance', '?lidarctl'],
     '{libexecdir}/lidard': ['lidard-reclaim'],
     '{libdir}': ['?liblidard.so', '?liblidard.so.0', '?liblidard.so.0.1.0'],
     '{libdir}/lidard': ['?*.so'],
