@@ -414,8 +414,8 @@ long lidar_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 		return -ENOMEM;
 	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(arg->bytes, user, _IOC_SIZE(cmd)))
 		ret = -EFAULT;
-	/* before anything is made: who cannot be told of it could not use it, or give it back */
-	if (!ret && _IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
+	/* before anything is done: who cannot be told of it could not use it, or give it back */
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
 	    copy_to_user(user, arg->bytes, _IOC_SIZE(cmd)))
 		ret = -EFAULT;
 	if (!ret) {

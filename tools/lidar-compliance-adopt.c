@@ -245,6 +245,18 @@ static void heir_stops_and_starts_it(const struct trial *trial, const void *arg)
 	device_close(&device);
 }
 
+static void heir_that_cannot_be_told_may_try_again(const struct trial *trial, const void *arg)
+{
+	struct legacy *legacy;
+	struct device device;
+	struct child owner = inherit(&device, trial, DEVICE_STREAMING_KERNEL, &legacy);
+
+	child_kill(trial, owner.pid);
+	trial_expect(trial, "ADOPT without a layout",
+		     device_call(device.fd, LIDAR_RING_IOC_ADOPT, NULL), EFAULT);
+	trial_expect(trial, "ADOPT", try_adopt(&device), 0);
+}
+
 static void living_heir_keeps_it(const struct trial *trial, const void *arg)
 {
 	struct device device, second;
@@ -318,6 +330,7 @@ static const struct check checks[] = {
 	{ "held_slot_is_still_held", held_slot_is_still_held },
 	{ "stream_goes_on_without_a_gap", stream_goes_on_without_a_gap },
 	{ "heir_stops_and_starts_it", heir_stops_and_starts_it },
+	{ "heir_that_cannot_be_told_may_try_again", heir_that_cannot_be_told_may_try_again },
 	{ "living_heir_keeps_it", living_heir_keeps_it },
 	{ "user_memory_is_not_adopted", user_memory_is_not_adopted, .needs = NEEDS_USER_MEMORY },
 	{ "nothing_is_not_adopted", nothing_is_not_adopted },

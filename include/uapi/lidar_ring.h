@@ -204,7 +204,8 @@ struct lidar_ring_layout {
  * @layout: (out)
  *
  * The caller's open file becomes the ring's owner until its last close, and
- * the calling process the only one that may use it (others: -EPERM).
+ * the calling process the only one that may use it (others: -EPERM). A mapping
+ * of the control page or of the slots keeps the file open, too.
  *
  * -EBUSY: the ring has an owner. -EINVAL: a value out of the device's limits.
  * -ENOMEM.
