@@ -27,6 +27,14 @@ def passes_on():
     return None
 
 
+def named_files_are_there():
+    with tempfile.TemporaryDirectory(prefix='lidard-guest-test-', dir='/tmp') as folder:
+        with open(folder + '/file', 'w', encoding='ascii') as f:
+            f.write('named\n')
+        status, out, err = guest('--', '/bin/cat', folder + '/file')
+    return None if (status, out) == (0, 'named\n') else f'status {status}: {out} {err}'
+
+
 def complaint_fails():
     status, _, err = guest('--', 'sh', '-c', 'echo "<3>BUG: made up" >/dev/kmsg; exit 0')
     return None if status == 125 and 'BUG: made up' in err else f'status {status}: {err}'
@@ -64,6 +72,7 @@ def systemd_passes_on():
 
 CASES = {
     'status, output, words and shared files are those of the command': passes_on,
+    'a file in /tmp that the command names is there': named_files_are_there,
     'a complaint of the kernel fails a command that ends well': complaint_fails,
     'a complaint that is allowed does not': complaint_may_be_allowed,
     'a panic fails': panic_fails,
