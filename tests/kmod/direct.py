@@ -56,15 +56,16 @@ def stage(folder):
         shutil.copy(f'{harness.BUILD}/{program}', f'{folder}/build/{program}')
 
 
-def outside():
+def outside(script='direct.py', memory='3G'):
+    """Run it again, in a guest."""
     root = os.environ.get('LIDARD_SOURCE_ROOT') or os.path.join(HERE, '..', '..')
     modules = [a for m in MODULES for a in ('--module', f'{harness.BUILD}/kmod/{m}.ko')]
     with tempfile.TemporaryDirectory(prefix='lidard-direct-') as folder:
         stage(folder)
-        done = subprocess.run([root + '/tests/vm/guest', '--memory', '3G', '--timeout', '1500',
+        done = subprocess.run([root + '/tests/vm/guest', '--memory', memory, '--timeout', '1500',
                                *modules, '--share', folder, '--', 'env',
                                f'LIDARD_BUILD_ROOT={folder}/build', 'python3', '-B',
-                               folder + '/direct.py', *sys.argv[1:]], check=False)
+                               f'{folder}/{script}', *sys.argv[1:]], check=False)
     if done.returncode == 77:
         print('1..0 # SKIP needs a virtual machine')
     sys.exit(done.returncode)
@@ -542,18 +543,22 @@ def many_kills():
     check_accounts(system.status())
 
 
-def main():
-    if not IN_GUEST:
-        return outside()
+def prepare():
     if not os.path.isdir(SIM):
         subprocess.run(['mount', '-t', 'configfs', 'none', '/sys/kernel/config'], check=True)
     reason = harness.sandbox.enter()
     if reason:
         print(f'1..0 # SKIP {reason}')
-        return None
+        sys.exit(0)
     # the module's own: a device's memory is pinned
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     harness.install_programs()
+
+
+def main():
+    if not IN_GUEST:
+        return outside()
+    prepare()
     return harness.run_cases(clean_up)
 
 
