@@ -238,6 +238,8 @@ def kill_lidard_at_work():
 
 @case('readers leave after lidard was killed at work, though it left their queues locked')
 def leave_locked_queue():
+    if is_sanitized():
+        raise Skip('iceoryx is loaded plainly')  # its destructors would wait for the lock
     longest = 0
     for _ in range(4):
         system = System(sensor('front', sim_rate='50M', slice_bytes='16K', sim_beams=16,
