@@ -75,8 +75,6 @@ def folder_of(header):
 
 def check_quoted(path, header):
     folder = path.split('/')[0]
-    if folder == 'kmod' and header.startswith('../include/uapi/'):
-        header = header[len('../include/'):]  # built by Kbuild, beside nothing else of the tree
     if '..' in header.split('/'):
         return 'name the header by its path from the root of the tree'
     if header.startswith('include/'):
