@@ -94,7 +94,7 @@ struct lidar_ring_result {
 
 /**
  * struct lidar_ring_backend_ops - a way to have slots filled
- * @start: let the device run; may be NULL
+ * @start: let the device run; called after the first slots were submitted; may be NULL
  * @submit: have the slot filled, in the order of submission. -EAGAIN: the
  *	device holds queue_depth slots; the core tries again after the next is done
  * @abort: have nothing written any more once this returns, and every submitted
