@@ -238,8 +238,19 @@ static void lidar_virtio_filled(struct virtqueue *vq)
 	spin_unlock_irqrestore(&lidar->lock, flags);
 	if (notify)
 		virtqueue_notify(vq);
+	/* what the device has put there is impossible: it is not asked again, and nobody would know */
 	if (unlikely(virtqueue_is_broken(vq)))
-		dev_err_ratelimited(&vq->vdev->dev, "the queue is broken: no more slices until a restart\n");
+		lidar_ring_failed(lidar->ring);
+}
+
+/* A device that has given up tells so by its status, and waits for the reset of a restart. */
+static void lidar_virtio_config_changed(struct virtio_device *vdev)
+{
+	struct lidar_virtio *lidar = vdev->priv;
+
+	if (!IS_ERR_OR_NULL(lidar->ring) &&
+	    vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
+		lidar_ring_failed(lidar->ring);
 }
 
 /*
@@ -311,6 +322,8 @@ static int lidar_virtio_start(struct lidar_ring *ring)
 	bool notify;
 	int err;
 
+	/* the virtio core starts it without a queue after a sleep */
+	virtio_reset_device(vdev);
 	err = lidar_virtio_negotiate(vdev);
 	if (err)
 		goto failed;
@@ -357,6 +370,8 @@ static void lidar_virtio_stop(struct lidar_virtio *lidar)
 	spin_unlock_irqrestore(&lidar->lock, flags);
 	cancel_delayed_work_sync(&lidar->retry);
 	virtio_reset_device(lidar->vdev);
+	/* not every transport's reset waits for its interrupt: virtio-mmio's does not */
+	virtio_synchronize_cbs(lidar->vdev);
 
 	/* From here on there is nobody else, but lockdep asks for the lock. */
 	spin_lock_irqsave(&lidar->lock, flags);
@@ -369,7 +384,7 @@ static void lidar_virtio_stop(struct lidar_virtio *lidar)
 	lidar->vq = NULL;
 }
 
-static void lidar_virtio_abort(struct lidar_ring *ring)
+static int lidar_virtio_abort(struct lidar_ring *ring)
 {
 	struct lidar_virtio *lidar = lidar_ring_backend(ring);
 	struct lidar_virtio_request *request, *next;
@@ -378,6 +393,7 @@ static void lidar_virtio_abort(struct lidar_ring *ring)
 		lidar_virtio_stop(lidar);
 	list_for_each_entry_safe(request, next, &lidar->waiting, list)
 		lidar_virtio_cancel(lidar, request);
+	return 0;
 }
 
 static const struct lidar_ring_backend_ops lidar_virtio_ops = {
@@ -465,6 +481,21 @@ static void lidar_virtio_remove(struct virtio_device *vdev)
 	virtio_reset_device(vdev);
 }
 
+#ifdef CONFIG_PM_SLEEP
+static int lidar_virtio_freeze(struct virtio_device *vdev)
+{
+	struct lidar_virtio *lidar = vdev->priv;
+
+	return IS_ERR_OR_NULL(lidar->ring) ? 0 : lidar_ring_suspend(lidar->ring);
+}
+
+/* The queue comes with the next start. */
+static int lidar_virtio_restore(struct virtio_device *vdev)
+{
+	return 0;
+}
+#endif
+
 /* Not in the module's device table: nobody's file system or entropy source is to load it. */
 static const struct virtio_device_id lidar_virtio_ids[] = {
 	{ VIRTIO_ID_FS, VIRTIO_DEV_ANY_ID },
@@ -478,6 +509,11 @@ static struct virtio_driver lidar_virtio_driver = {
 	.id_table = lidar_virtio_ids,
 	.probe = lidar_virtio_probe,
 	.scan = lidar_virtio_scan,
+	.config_changed = lidar_virtio_config_changed,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = lidar_virtio_freeze,
+	.restore = lidar_virtio_restore,
+#endif
 	.remove = lidar_virtio_remove,
 };
 

@@ -11,7 +11,7 @@
  *
  * Called with ring->lock held, but for lidar_control_readable(),
  * lidar_control_pending() and lidar_control_mmap(), which look at what does not
- * change, or at a single index.
+ * change as long as the owner is seen to be one, or at a single index.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -22,6 +22,13 @@
 static void *control_at(const struct lidar_control *control, u32 offset)
 {
 	return control->page + offset;
+}
+
+void lidar_control_deinit(struct lidar_control *control)
+{
+	vfree(control->page);
+	kvfree(control->ready_slots);
+	*control = (struct lidar_control){};
 }
 
 int lidar_control_init(struct lidar_control *control, const struct lidar_memory *memory)
@@ -36,31 +43,15 @@ int lidar_control_init(struct lidar_control *control, const struct lidar_memory 
 	}
 	control->ready_slots = kvcalloc(layout->entries, sizeof(*control->ready_slots),
 					GFP_KERNEL_ACCOUNT);
-	if (!control->ready_slots)
-		return -ENOMEM;
-	/* release, and last: mmap() and poll() look at it without the lock */
-	smp_store_release(&control->page, vmalloc_user(layout->control_bytes));
-	if (control->page)
+	control->page = vmalloc_user(layout->control_bytes);
+	if (control->ready_slots && control->page)
 		return 0;
-	kvfree(control->ready_slots);
-	control->ready_slots = NULL;
+	lidar_control_deinit(control);
 	return -ENOMEM;
-}
-
-void lidar_control_deinit(struct lidar_control *control)
-{
-	vfree(control->page);
-	kvfree(control->ready_slots);
-	*control = (struct lidar_control){};
 }
 
 int lidar_control_mmap(const struct lidar_control *control, struct vm_area_struct *vma)
 {
-	/* acquire: pairs with lidar_control_init() */
-	void *page = smp_load_acquire(&control->page);
-
-	if (!page)
-		return -EINVAL;
 	/* not VM_SHARED, which a file opened read-only does not get */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
@@ -69,19 +60,14 @@ int lidar_control_mmap(const struct lidar_control *control, struct vm_area_struc
 	 * file open beyond the owner's end.
 	 */
 	vma->vm_flags |= VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP;
-	return remap_vmalloc_range(vma, page, 0);
+	return remap_vmalloc_range(vma, control->page, 0);
 }
 
 /** Is there something in the ready ring? What poll() says, so it takes no lock. */
 bool lidar_control_readable(const struct lidar_control *control)
 {
-	/* acquire: pairs with lidar_control_init() */
-	void *page = smp_load_acquire(&control->page);
-	u32 consumer;
+	u32 consumer = READ_ONCE(*(u32 *)control_at(control, control->layout.ready_consumer));
 
-	if (!page)
-		return false;
-	consumer = READ_ONCE(*(u32 *)(page + control->layout.ready_consumer));
 	return ring_count(READ_ONCE(control->ready_producer), consumer) - 1 <
 	       control->layout.entries;
 }
@@ -122,11 +108,13 @@ void lidar_control_set_state(struct lidar_control *control, u32 slot, u8 state)
 	WRITE_ONCE(((u8 *)control_at(control, control->layout.slot_states))[slot], state);
 }
 
-static void count_bad(u32 index, u32 *bad, u64 *bad_index)
+/* Is this index of the user's possible? One that is not is counted, once. */
+static bool check_index(bool possible, u32 index, u32 *last, u64 *bad_index)
 {
-	if (index != *bad)
+	if (!possible && index != *last)
 		++*bad_index;
-	*bad = index;
+	*last = index;
+	return possible;
 }
 
 /** How many offsets the user has put into the fill ring. */
@@ -135,12 +123,11 @@ u32 lidar_control_fill_count(struct lidar_control *control, u64 *bad_index)
 	/* acquire: pairs with the user's release, after it wrote the entries */
 	u32 producer = smp_load_acquire((u32 *)control_at(control, control->layout.fill_producer));
 
-	if (ring_producer_possible(producer, control->fill_consumer, control->layout.entries)) {
-		control->bad_fill = producer;
-		return ring_count(producer, control->fill_consumer);
-	}
-	count_bad(producer, &control->bad_fill, bad_index);
-	return 0;
+	if (!check_index(ring_producer_possible(producer, control->fill_consumer,
+						control->layout.entries),
+			 producer, &control->last_fill, bad_index))
+		return 0;
+	return ring_count(producer, control->fill_consumer);
 }
 
 /** The next offset of the fill ring, which has one. */
@@ -163,12 +150,11 @@ u32 lidar_control_taken_count(struct lidar_control *control, u64 *bad_index)
 	/* acquire: pairs with the user's release, after it read the entry */
 	u32 consumer = smp_load_acquire(where);
 
-	if (ring_consumer_possible(consumer, control->ready_consumer, control->ready_producer)) {
-		control->bad_ready = consumer;
-		return ring_count(consumer, control->ready_consumer);
-	}
-	count_bad(consumer, &control->bad_ready, bad_index);
-	return 0;
+	if (!check_index(ring_consumer_possible(consumer, control->ready_consumer,
+						control->ready_producer),
+			 consumer, &control->last_ready, bad_index))
+		return 0;
+	return ring_count(consumer, control->ready_consumer);
 }
 
 /** The slot of the next descriptor that the user has consumed. */
@@ -180,17 +166,13 @@ u32 lidar_control_taken_pop(struct lidar_control *control)
 	return control->ready_slots[consumer & (control->layout.entries - 1)];
 }
 
-/** Consume an entry of the ready ring for the user. Return: whether there was one. */
-bool lidar_control_take(struct lidar_control *control, u32 *ret_slot)
+/** What was popped the kernel has consumed for the user: move the user's index. */
+void lidar_control_tell_taken(struct lidar_control *control)
 {
-	if (control->ready_consumer == control->ready_producer)
-		return false;
-	*ret_slot = lidar_control_taken_pop(control);
-	control->bad_ready = control->ready_consumer;
+	control->last_ready = control->ready_consumer;
 	/* release: as a user that consumes would do it */
 	smp_store_release((u32 *)control_at(control, control->layout.ready_consumer),
 			  control->ready_consumer);
-	return true;
 }
 
 /** Put a descriptor into the ready ring. Return: whether it had room. */

@@ -5,6 +5,7 @@
  * device.c	the device, its file operations, unplug
  * ioctl.c	the calls
  * stream.c	slots on their way from the user to the device and back
+ * describe.c	what the device says of a slice, and the losses before it
  * control.c	the control page
  * memory.c	slots' memory of either kind; memory_user.c pins the user's
  * export.c	files and dma-bufs of the data area
@@ -14,14 +15,14 @@
  *	ring->read_lock		one read() at a time
  *	ring->lock		everything not named otherwise; held over the
  *				backend's submit() and abort()
- *	mmap_lock		taken by REGISTER within ring->lock; mmap()
- *				therefore takes none of ours
- *	memory->map_lock	whether the slots are mapped for DMA
+ *	mmap_lock		taken by whoever makes a page fault, and held as
+ *				long as that takes: never within ring->lock; mmap()
+ *				takes none of ours
  *	ring->done_lock		slots that came back from the device (irq-safe)
  *
- * What mmap() and poll() look at without a lock (owner, control, memory) is set
- * by the owner's SETUP and cleared by the owner's release(), which cannot run
- * as long as one of the two does on the same file.
+ * What mmap() and poll() look at without a lock (control, memory) is set by the
+ * owner's SETUP before it becomes the owner, and cleared by the owner's
+ * release(), which cannot run as long as one of the two does on the same file.
  */
 #ifndef LIDAR_RING_CORE_H
 #define LIDAR_RING_CORE_H
@@ -42,6 +43,9 @@
 
 /** Errors in a row after which the device is taken for broken. */
 #define LIDAR_ERRORS_MAX 64
+/** Likewise, times that a device with nothing to do took no slot, and how long after each. */
+#define LIDAR_REFUSALS_MAX 100
+#define LIDAR_RETRY_MS 1
 
 /**
  * struct lidar_slot - a slot, with what the core knows of it
@@ -75,10 +79,9 @@ struct lidar_slot {
  * @stride: from slot to slot
  * @pages: of all slots, one after the other; NULL until there are any
  * @page_count: of @pages that are there, pinned or allocated
- * @map_lock: guards @dma_dev
- * @dma_dev: the slots are mapped for; NULL: they are not
- * @ring: whose memory it is, for @notifier
+ * @ring: whose memory it is, or was
  * @mm: USER: of the owner
+ * @registering: USER: under ring->lock: the pages are being pinned, without it
  * @mm_dead: USER: the owner's address space has ended, under ring->lock
  * @notifier: USER: tells of that; registered while @mm
  */
@@ -92,10 +95,9 @@ struct lidar_memory {
 	struct lidar_slot *slots;
 	struct page **pages;
 	unsigned long page_count;
-	struct mutex map_lock;
-	struct device *dma_dev;
 	struct lidar_ring *ring;
 	struct mm_struct *mm;
+	bool registering;
 	bool mm_dead;
 	struct mmu_notifier notifier;
 };
@@ -107,8 +109,8 @@ struct lidar_memory {
  * @fill_consumer: the kernel's own copies of indices it has written...
  * @ready_producer:
  * @ready_consumer: ...and of the last one of the user's that was possible
- * @bad_fill: the last index seen, so that one that is impossible is counted once
- * @bad_ready: likewise
+ * @last_fill: the user's index seen last, so that one that is impossible is counted once
+ * @last_ready: likewise
  * @ready_slots: which slot each entry of the ready ring names
  */
 struct lidar_control {
@@ -117,8 +119,8 @@ struct lidar_control {
 	u32 fill_consumer;
 	u32 ready_producer;
 	u32 ready_consumer;
-	u32 bad_fill;
-	u32 bad_ready;
+	u32 last_fill;
+	u32 last_ready;
 	u32 *ready_slots;
 };
 
@@ -148,14 +150,19 @@ struct lidar_ring {
 	struct list_head queued;	/* QUEUED slots, in the order to submit them */
 	u32 busy;			/* slots QUEUED or FILLING */
 	bool stopping;
+	bool runaway;			/* abort() has failed: the device may write to FILLING slots */
 	bool need_wakeup;
 	u64 *refuse;			/* completed slices are not delivered but counted here */
 	u64 next_seq;
 	u64 seq_base;
 	bool seq_based;
+	u64 no_slot_told;		/* lost_no_slot in the device's last trailer */
 	u64 counted;			/* slices since the last one that are counted as lost already */
 	bool dry;			/* the device has had no slot since the last slice */
 	u32 errors;			/* in a row */
+	u32 refusals;			/* in a row, while the device had no slot */
+	struct delayed_work retry;
+	bool failed;			/* since the start, says the backend; without lock */
 	u64 clock_ticks;		/* device clock and its time at the last slice */
 	u64 clock_ns;
 	u32 lease_ms;
@@ -188,18 +195,25 @@ extern const struct attribute_group *lidar_attribute_groups[];
 long lidar_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int lidar_get_frame(struct file *file, s64 timeout_ns, struct lidar_slot **ret_slot);
 int lidar_check_owner(struct lidar_ring *ring, struct file *file);
-void lidar_forget_owner(struct lidar_ring *ring);
+struct lidar_memory *lidar_forget_owner(struct lidar_ring *ring);
 
 /* stream.c */
 int lidar_stream_start(struct lidar_ring *ring, u32 flags, u32 lease_ms);
-void lidar_stream_stop(struct lidar_ring *ring, u32 state);
-void lidar_stream_halt(struct lidar_ring *ring, u64 *refuse);
+int lidar_stream_stop(struct lidar_ring *ring, u32 state);
+int lidar_stream_halt(struct lidar_ring *ring, u64 *refuse);
 void lidar_stream_renew(struct lidar_ring *ring);
 void lidar_stream_service(struct lidar_ring *ring);
 void lidar_stream_work(struct work_struct *work);
+void lidar_stream_retry(struct work_struct *work);
 void lidar_stream_lease(struct work_struct *work);
 struct lidar_slot *lidar_stream_take(struct lidar_ring *ring);
 int lidar_stream_give(struct lidar_ring *ring, struct lidar_slot *slot);
+
+/* describe.c */
+void lidar_start_counting(struct lidar_ring *ring);
+void lidar_count_lost(struct lidar_ring *ring, u64 *counter, u64 count);
+void lidar_count_delivered(struct lidar_ring *ring, const struct lidar_ring_desc *desc);
+void lidar_describe(struct lidar_ring *ring, struct lidar_slot *slot);
 
 /* control.c */
 int lidar_control_init(struct lidar_control *control, const struct lidar_memory *memory);
@@ -213,31 +227,30 @@ u32 lidar_control_fill_count(struct lidar_control *control, u64 *bad_index);
 u64 lidar_control_fill_pop(struct lidar_control *control);
 u32 lidar_control_taken_count(struct lidar_control *control, u64 *bad_index);
 u32 lidar_control_taken_pop(struct lidar_control *control);
-bool lidar_control_take(struct lidar_control *control, u32 *ret_slot);
+void lidar_control_tell_taken(struct lidar_control *control);
 bool lidar_control_publish(struct lidar_control *control, u32 slot,
 			   const struct lidar_ring_desc *desc);
 
 /* memory.c */
-struct lidar_memory *lidar_memory_new(struct lidar_ring *ring, u32 kind, u64 slot_bytes,
-				      u32 slot_count);
+struct lidar_memory *lidar_memory_new(struct lidar_ring *ring,
+				      const struct lidar_ring_setup *setup);
 void lidar_memory_get(struct lidar_memory *memory);
 void lidar_memory_put(struct lidar_memory *memory);
-int lidar_memory_alloc(struct lidar_memory *memory, struct device *dma_dev);
-int lidar_memory_map(struct lidar_memory *memory, const struct lidar_ring_config *config);
+void lidar_memory_close(struct lidar_memory *memory);
+int lidar_memory_map(struct lidar_memory *memory);
 void lidar_memory_unmap(struct lidar_memory *memory);
-void lidar_memory_sync_for_cpu(struct lidar_memory *memory, u32 first_slot, u32 slot_count);
-void lidar_memory_sync_for_device(struct lidar_memory *memory, u32 first_slot, u32 slot_count);
-int lidar_memory_mmap(struct lidar_memory *memory, struct vm_area_struct *vma,
-		      unsigned long first_page, unsigned long page_count);
+struct lidar_slot *lidar_memory_slot_at(struct lidar_memory *memory, u64 offset);
+int lidar_memory_table(struct page **pages, unsigned long count, struct device *dev,
+		       struct sg_table *sgt);
+int lidar_memory_mmap(struct page **pages, unsigned long page_count, struct vm_area_struct *vma);
 
 /* memory_user.c */
-int lidar_memory_register(struct lidar_memory *memory, const struct lidar_ring_register *reg,
-			  const struct lidar_ring_config *config);
+int lidar_memory_register(struct lidar_memory *memory, const struct lidar_ring_register *reg);
 void lidar_memory_unregister(struct lidar_memory *memory);
 void lidar_memory_unpin(struct lidar_memory *memory);
 
 /* export.c */
-struct file *lidar_export(struct lidar_memory *memory, u32 kind, u32 slot);
+struct file *lidar_export(struct lidar_memory *memory, u32 kind, const struct lidar_slot *slot);
 
 /* backends: registered by device.c */
 int lidar_ring_dmaengine_register(void);

@@ -20,6 +20,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -45,6 +46,7 @@ static int ring_open(struct inode *inode, struct file *file)
 static int ring_release(struct inode *inode, struct file *file)
 {
 	struct lidar_ring *ring = file->private_data;
+	struct lidar_memory *memory;
 
 	if (READ_ONCE(ring->owner) == file) {
 		mutex_lock(&ring->lock);
@@ -54,8 +56,9 @@ static int ring_release(struct inode *inode, struct file *file)
 		/* waits for a notifier that waits for the lock */
 		lidar_memory_unregister(ring->memory);
 		mutex_lock(&ring->lock);
-		lidar_forget_owner(ring);
+		memory = lidar_forget_owner(ring);
 		mutex_unlock(&ring->lock);
+		lidar_memory_close(memory);
 	}
 	return 0;
 }
@@ -65,25 +68,19 @@ static int ring_mmap(struct file *file, struct vm_area_struct *vma)
 	const unsigned long data_page = RING_DATA_OFFSET >> PAGE_SHIFT;
 	struct lidar_ring *ring = file->private_data;
 	struct lidar_memory *memory;
+	int ret = lidar_check_owner(ring, file);
 
-	if (lidar_ring_gone(ring))
-		return -ENODEV;
-	if (READ_ONCE(ring->owner) != file)
-		return READ_ONCE(ring->owner) ? -EPERM : -EINVAL;
-	if (READ_ONCE(ring->owner_pid) != task_tgid(current))
-		return -EPERM;
-	/* acquire: pairs with SETUP, which has filled it */
-	memory = smp_load_acquire(&ring->memory);
-	if (!memory)
-		return -EINVAL;
+	if (ret)
+		return ret;
 	if (!vma->vm_pgoff)
 		return lidar_control_mmap(&ring->control, vma);
+	memory = ring->memory;
 	if (vma->vm_pgoff < data_page || memory->kind != LIDAR_RING_MEMORY_KERNEL)
 		return -EINVAL;
 	vma->vm_pgoff -= data_page;
 	/* as with the control page: a child's mapping would keep the file open */
 	vma->vm_flags |= VM_DONTCOPY;
-	return lidar_memory_mmap(memory, vma, 0, memory->page_count);
+	return lidar_memory_mmap(memory->pages, memory->page_count, vma);
 }
 
 static __poll_t ring_poll(struct file *file, struct poll_table_struct *wait)
@@ -94,7 +91,8 @@ static __poll_t ring_poll(struct file *file, struct poll_table_struct *wait)
 	poll_wait(file, &ring->wait, wait);
 	if (lidar_ring_gone(ring))
 		return EPOLLERR | EPOLLHUP;
-	if (READ_ONCE(ring->owner) != file)
+	/* acquire: pairs with SETUP, which has made the control page before */
+	if (smp_load_acquire(&ring->owner) != file)
 		return 0;
 	if (lidar_control_readable(&ring->control))
 		events |= EPOLLIN | EPOLLRDNORM;
@@ -103,20 +101,36 @@ static __poll_t ring_poll(struct file *file, struct poll_table_struct *wait)
 	return events;
 }
 
+static void give_back(struct lidar_ring *ring, struct lidar_slot *slot)
+{
+	mutex_lock(&ring->lock);
+	lidar_stream_give(ring, slot);
+	mutex_unlock(&ring->lock);
+}
+
 /* The slice to read from: the one begun before, else the next. Under read_lock. */
 static int read_begin(struct lidar_ring *ring, struct file *file)
 {
-	int ret;
+	struct lidar_slot *slot;
+	int ret = lidar_check_owner(ring, file);
 
-	if (!ring->read_slot) {
-		ring->read_at = 0;
-		return lidar_get_frame(file, file->f_flags & O_NONBLOCK ? 0 : -1,
-				       &ring->read_slot);
+	/* in this order: another owner's, of before, is not there any more */
+	if (!ret && ring->read_slot)
+		return 0;
+	for (;;) {
+		ret = lidar_get_frame(file, file->f_flags & O_NONBLOCK ? 0 : -1, &slot);
+		if (ret)
+			return ret;
+		if (slot->desc.bytes)
+			break;
+		/* a slice without data: 0 would be the end of the file */
+		give_back(ring, slot);
+		if (signal_pending(current))
+			return -EINTR;
 	}
-	mutex_lock(&ring->lock);
-	ret = ring->gone ? -ENODEV : lidar_check_owner(ring, file);
-	mutex_unlock(&ring->lock);
-	return ret;
+	ring->read_slot = slot;
+	ring->read_at = 0;
+	return 0;
 }
 
 static ssize_t copy_slot(struct lidar_ring *ring, struct iov_iter *to)
@@ -140,20 +154,35 @@ static ssize_t copy_slot(struct lidar_ring *ring, struct iov_iter *to)
 	return total;
 }
 
+/* Who may not read does not wait for who does. */
+static int read_enter(struct lidar_ring *ring, struct file *file)
+{
+	int ret = lidar_check_owner(ring, file);
+
+	/* nobody's: nothing streams, as GET_FRAME will say */
+	if (ret && ret != -EINVAL)
+		return ret;
+	if (file->f_flags & O_NONBLOCK)
+		return mutex_trylock(&ring->read_lock) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(&ring->read_lock) ? -EINTR : 0;
+}
+
 /*
  * The path that copies, for programs that know no better and to compare with:
  * the rest of the current slice, or the beginning of the next; never of two.
  */
 static ssize_t ring_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct lidar_ring *ring = iocb->ki_filp->private_data;
+	struct file *file = iocb->ki_filp;
+	struct lidar_ring *ring = file->private_data;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
 		return 0;
-	if (mutex_lock_interruptible(&ring->read_lock))
-		return -EINTR;
-	ret = read_begin(ring, iocb->ki_filp);
+	ret = read_enter(ring, file);
+	if (ret)
+		return ret;
+	ret = read_begin(ring, file);
 	if (ret)
 		goto unlock;
 	ret = copy_slot(ring, to);
@@ -187,7 +216,6 @@ static void ring_free(struct device *dev)
 {
 	struct lidar_ring *ring = container_of(dev, struct lidar_ring, dev);
 
-	put_device(ring->config.dma_dev);
 	mutex_destroy(&ring->lock);
 	mutex_destroy(&ring->read_lock);
 	kfree(ring);
@@ -208,6 +236,7 @@ static void ring_init(struct lidar_ring *ring, const struct lidar_ring_config *c
 	INIT_LIST_HEAD(&ring->queued);
 	INIT_LIST_HEAD(&ring->done);
 	INIT_WORK(&ring->work, lidar_stream_work);
+	INIT_DELAYED_WORK(&ring->retry, lidar_stream_retry);
 	INIT_DELAYED_WORK(&ring->lease, lidar_stream_lease);
 }
 
@@ -225,8 +254,6 @@ struct lidar_ring *lidar_ring_add(const struct lidar_ring_config *config)
 		return ERR_PTR(ret);
 	}
 	ring_init(ring, config);
-	/* an export may look at it after the unplug */
-	get_device(config->dma_dev);
 	device_initialize(&ring->dev);
 	ring->dev.class = lidar_class;
 	ring->dev.parent = config->parent;
@@ -248,23 +275,39 @@ struct lidar_ring *lidar_ring_add(const struct lidar_ring_config *config)
 }
 EXPORT_SYMBOL_GPL(lidar_ring_add);
 
-void lidar_ring_remove(struct lidar_ring *ring)
+int lidar_ring_remove(struct lidar_ring *ring)
 {
+	int ret;
+
 	cdev_device_del(&ring->cdev, &ring->dev);
 	/* who is plugged in again gets its name back, also while old files are open */
 	ida_free(&lidar_ids, ring->id);
 	mutex_lock(&ring->lock);
 	WRITE_ONCE(ring->gone, true);
-	lidar_stream_stop(ring, LIDAR_RING_GONE);
-	if (ring->memory)
+	ret = lidar_stream_stop(ring, LIDAR_RING_GONE);
+	if (ring->memory && !ret)
 		lidar_memory_unmap(ring->memory);
 	mutex_unlock(&ring->lock);
 	wake_up_poll(&ring->wait, EPOLLERR | EPOLLHUP);
 	cancel_delayed_work_sync(&ring->lease);
+	cancel_delayed_work_sync(&ring->retry);
 	cancel_work_sync(&ring->work);
-	put_device(&ring->dev);
+	if (!ret)
+		put_device(&ring->dev);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(lidar_ring_remove);
+
+int lidar_ring_suspend(struct lidar_ring *ring)
+{
+	int ret;
+
+	mutex_lock(&ring->lock);
+	ret = lidar_stream_halt(ring, NULL);
+	mutex_unlock(&ring->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(lidar_ring_suspend);
 
 void *lidar_ring_backend(struct lidar_ring *ring)
 {
@@ -272,23 +315,8 @@ void *lidar_ring_backend(struct lidar_ring *ring)
 }
 EXPORT_SYMBOL_GPL(lidar_ring_backend);
 
-static const struct {
-	int (*add)(void);
-	void (*remove)(void);
-} backends[] = {
-	{ lidar_ring_dmaengine_register, lidar_ring_dmaengine_unregister },
-	{ lidar_ring_virtio_register, lidar_ring_virtio_unregister },
-};
-
-static void remove_backends(unsigned int count)
-{
-	while (count--)
-		backends[count].remove();
-}
-
 static int __init lidar_ring_module_init(void)
 {
-	unsigned int i;
 	int ret;
 
 	lidar_workqueue = alloc_workqueue("lidar_ring", WQ_HIGHPRI | WQ_UNBOUND, 0);
@@ -302,15 +330,17 @@ static int __init lidar_ring_module_init(void)
 		ret = PTR_ERR(lidar_class);
 		goto free_region;
 	}
-	for (i = 0; i < ARRAY_SIZE(backends); i++) {
-		ret = backends[i].add();
-		if (ret)
-			goto free_backends;
-	}
+	ret = lidar_ring_dmaengine_register();
+	if (ret)
+		goto free_class;
+	ret = lidar_ring_virtio_register();
+	if (ret)
+		goto free_dmaengine;
 	return 0;
 
-free_backends:
-	remove_backends(i);
+free_dmaengine:
+	lidar_ring_dmaengine_unregister();
+free_class:
 	class_destroy(lidar_class);
 free_region:
 	unregister_chrdev_region(lidar_region, MINORMASK + 1);
@@ -321,7 +351,8 @@ free_workqueue:
 
 static void __exit lidar_ring_module_exit(void)
 {
-	remove_backends(ARRAY_SIZE(backends));
+	lidar_ring_virtio_unregister();
+	lidar_ring_dmaengine_unregister();
 	class_destroy(lidar_class);
 	unregister_chrdev_region(lidar_region, MINORMASK + 1);
 	destroy_workqueue(lidar_workqueue);

@@ -7,10 +7,13 @@
  * not disturbed by the ring's end; what it sees then is the last that was
  * written.
  *
- * The ring has mapped the pages for its own device.  Another device that is
- * attached gets a mapping of its own, without CPU syncs, which the ring does
- * for each slice; it may read (or read and write: that is how GPUs map all),
- * but not only write.
+ * The ring has mapped the pages for its own device and syncs each slice when it
+ * is delivered, so the CPU needs nothing more before it reads.  Another device
+ * that is attached gets a mapping of its own, which leaves the CPU's caches
+ * alone; it may read (or read and write: that is how GPUs map all), but not only
+ * write.  What the LIDAR writes later such a device sees after the end of a CPU
+ * access, as it would see what the CPU had written: a bounce buffer, if the
+ * device needs one, is brought up to date then.
  */
 #include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
@@ -23,28 +26,44 @@
 
 #include "core.h"
 
-/* struct exported - slots that a dma-buf shows */
+/**
+ * struct exported - what a dma-buf shows
+ * @memory: whose pages
+ * @pages: its pages
+ * @page_count: how many
+ * @lock: guards @mappings
+ * @mappings: for other devices
+ */
 struct exported {
 	struct lidar_memory *memory;
-	u32 first_slot;
-	u32 slot_count;
+	struct page **pages;
+	unsigned long page_count;
+	struct mutex lock;
+	struct list_head mappings;
 };
 
-static unsigned long first_page(const struct exported *exported)
-{
-	return exported->first_slot * (exported->memory->slot_bytes >> PAGE_SHIFT);
-}
-
-static unsigned long exported_pages(const struct exported *exported)
-{
-	return exported->slot_count * (exported->memory->slot_bytes >> PAGE_SHIFT);
-}
+/**
+ * struct mapping - of a dma-buf, for an attached device
+ * @node: in @mappings of its struct exported
+ * @dev: the device
+ * @direction: of both tables
+ * @sgt: what is mapped, and synced
+ * @shown: its addresses without its pages, for the importer: CONFIG_DMABUF_DEBUG spoils the
+ *         pages of what an importer gets, and a sync would look at them
+ */
+struct mapping {
+	struct list_head node;
+	struct device *dev;
+	enum dma_data_direction direction;
+	struct sg_table sgt;
+	struct sg_table shown;
+};
 
 static int data_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct lidar_memory *memory = file->private_data;
 
-	return lidar_memory_mmap(memory, vma, 0, memory->page_count);
+	return lidar_memory_mmap(memory->pages, memory->page_count, vma);
 }
 
 static int data_release(struct inode *inode, struct file *file)
@@ -60,62 +79,87 @@ static const struct file_operations data_fops = {
 	.llseek = no_llseek,
 };
 
+static int show_mapping(struct mapping *mapping)
+{
+	struct scatterlist *from, *to = NULL;
+	int i, ret;
+
+	ret = sg_alloc_table(&mapping->shown, mapping->sgt.nents, GFP_KERNEL);
+	if (ret)
+		return ret;
+	for_each_sgtable_dma_sg(&mapping->sgt, from, i) {
+		to = to ? sg_next(to) : mapping->shown.sgl;
+		to->length = sg_dma_len(from);
+		sg_dma_address(to) = sg_dma_address(from);
+		sg_dma_len(to) = sg_dma_len(from);
+	}
+	return 0;
+}
+
 static struct sg_table *dmabuf_map(struct dma_buf_attachment *attachment,
 				   enum dma_data_direction direction)
 {
 	struct exported *exported = attachment->dmabuf->priv;
-	unsigned long count = exported_pages(exported);
 	struct device *dev = attachment->dev;
-	struct sg_table *sgt;
-	size_t segment;
+	struct mapping *mapping;
 	int ret;
 
 	if (direction == DMA_FROM_DEVICE)
 		return ERR_PTR(-EACCES);
-	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
-	if (!sgt)
+	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+	if (!mapping)
 		return ERR_PTR(-ENOMEM);
-	segment = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	segment = max_t(size_t, min_t(size_t, segment, UINT_MAX) & PAGE_MASK, PAGE_SIZE);
-	ret = sg_alloc_table_from_pages_segment(sgt, exported->memory->pages + first_page(exported),
-						count, 0, count << PAGE_SHIFT, segment,
-						GFP_KERNEL);
+	mapping->dev = dev;
+	mapping->direction = direction;
+	ret = lidar_memory_table(exported->pages, exported->page_count, dev, &mapping->sgt);
 	if (ret)
 		goto free;
-	ret = dma_map_sgtable(dev, sgt, direction, DMA_ATTR_SKIP_CPU_SYNC);
+	/* the ring has mapped the pages already: whoever syncs them for the CPU, not we */
+	ret = dma_map_sgtable(dev, &mapping->sgt, direction, DMA_ATTR_SKIP_CPU_SYNC);
 	if (ret)
 		goto free_table;
-	return sgt;
+	ret = show_mapping(mapping);
+	if (ret)
+		goto unmap;
+	dma_sync_sgtable_for_device(dev, &mapping->sgt, direction);
+	mutex_lock(&exported->lock);
+	list_add_tail(&mapping->node, &exported->mappings);
+	mutex_unlock(&exported->lock);
+	return &mapping->shown;
 
+unmap:
+	dma_unmap_sgtable(dev, &mapping->sgt, direction, DMA_ATTR_SKIP_CPU_SYNC);
 free_table:
-	sg_free_table(sgt);
+	sg_free_table(&mapping->sgt);
 free:
-	kfree(sgt);
+	kfree(mapping);
 	return ERR_PTR(ret);
 }
 
 static void dmabuf_unmap(struct dma_buf_attachment *attachment, struct sg_table *sgt,
 			 enum dma_data_direction direction)
 {
-	dma_unmap_sgtable(attachment->dev, sgt, direction, DMA_ATTR_SKIP_CPU_SYNC);
-	sg_free_table(sgt);
-	kfree(sgt);
-}
+	struct exported *exported = attachment->dmabuf->priv;
+	struct mapping *mapping = container_of(sgt, struct mapping, shown);
 
-static int dmabuf_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction direction)
-{
-	struct exported *exported = dmabuf->priv;
-
-	lidar_memory_sync_for_cpu(exported->memory, exported->first_slot, exported->slot_count);
-	return 0;
+	mutex_lock(&exported->lock);
+	list_del(&mapping->node);
+	mutex_unlock(&exported->lock);
+	dma_unmap_sgtable(mapping->dev, &mapping->sgt, mapping->direction, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(&mapping->sgt);
+	sg_free_table(&mapping->shown);
+	kfree(mapping);
 }
 
 static int dmabuf_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction direction)
 {
 	struct exported *exported = dmabuf->priv;
+	struct mapping *mapping;
 
-	lidar_memory_sync_for_device(exported->memory, exported->first_slot,
-				     exported->slot_count);
+	mutex_lock(&exported->lock);
+	list_for_each_entry(mapping, &exported->mappings, node)
+		dma_sync_sgtable_for_device(mapping->dev, &mapping->sgt, mapping->direction);
+	mutex_unlock(&exported->lock);
 	return 0;
 }
 
@@ -123,15 +167,13 @@ static int dmabuf_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct exported *exported = dmabuf->priv;
 
-	return lidar_memory_mmap(exported->memory, vma, first_page(exported),
-				 exported_pages(exported));
+	return lidar_memory_mmap(exported->pages, exported->page_count, vma);
 }
 
 static int dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct exported *exported = dmabuf->priv;
-	void *address = vmap(exported->memory->pages + first_page(exported), exported_pages(exported),
-			     VM_MAP, PAGE_KERNEL_RO);
+	void *address = vmap(exported->pages, exported->page_count, VM_MAP, PAGE_KERNEL_RO);
 
 	if (!address)
 		return -ENOMEM;
@@ -149,13 +191,13 @@ static void dmabuf_release(struct dma_buf *dmabuf)
 	struct exported *exported = dmabuf->priv;
 
 	lidar_memory_put(exported->memory);
+	mutex_destroy(&exported->lock);
 	kfree(exported);
 }
 
 static const struct dma_buf_ops dmabuf_ops = {
 	.map_dma_buf = dmabuf_map,
 	.unmap_dma_buf = dmabuf_unmap,
-	.begin_cpu_access = dmabuf_begin_cpu_access,
 	.end_cpu_access = dmabuf_end_cpu_access,
 	.mmap = dmabuf_mmap,
 	.vmap = dmabuf_vmap,
@@ -163,7 +205,8 @@ static const struct dma_buf_ops dmabuf_ops = {
 	.release = dmabuf_release,
 };
 
-static struct file *export_dmabuf(struct lidar_memory *memory, u32 first_slot, u32 slot_count)
+static struct file *export_dmabuf(struct lidar_memory *memory, struct page **pages,
+				  unsigned long page_count)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct exported *exported = kzalloc(sizeof(*exported), GFP_KERNEL_ACCOUNT);
@@ -172,10 +215,12 @@ static struct file *export_dmabuf(struct lidar_memory *memory, u32 first_slot, u
 	if (!exported)
 		return ERR_PTR(-ENOMEM);
 	exported->memory = memory;
-	exported->first_slot = first_slot;
-	exported->slot_count = slot_count;
+	exported->pages = pages;
+	exported->page_count = page_count;
+	mutex_init(&exported->lock);
+	INIT_LIST_HEAD(&exported->mappings);
 	info.ops = &dmabuf_ops;
-	info.size = slot_count * memory->slot_bytes;
+	info.size = page_count << PAGE_SHIFT;
 	info.flags = O_RDONLY;
 	info.priv = exported;
 	dmabuf = dma_buf_export(&info);
@@ -200,16 +245,16 @@ static struct file *export_data(struct lidar_memory *memory)
  * lidar_export() - make a file of the data area
  * @memory: KERNEL memory
  * @kind: enum lidar_ring_export_kind
- * @slot: for LIDAR_RING_EXPORT_DMABUF_SLOT
+ * @slot: which, for LIDAR_RING_EXPORT_DMABUF_SLOT
  */
-struct file *lidar_export(struct lidar_memory *memory, u32 kind, u32 slot)
+struct file *lidar_export(struct lidar_memory *memory, u32 kind, const struct lidar_slot *slot)
 {
 	switch (kind) {
 	case LIDAR_RING_EXPORT_DATA:
 		return export_data(memory);
 	case LIDAR_RING_EXPORT_DMABUF_RING:
-		return export_dmabuf(memory, 0, memory->slot_count);
+		return export_dmabuf(memory, memory->pages, memory->page_count);
 	default:
-		return export_dmabuf(memory, slot, 1);
+		return export_dmabuf(memory, slot->pages, memory->slot_bytes >> PAGE_SHIFT);
 	}
 }

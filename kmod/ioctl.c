@@ -3,7 +3,8 @@
  * ioctl.c - the calls of uapi/lidar_ring.h
  *
  * One function a call, all called with ring->lock held; arguments are copied in
- * before and out after, so that a page fault never waits under the lock.  INFO
+ * before and out after, and REGISTER lets go of it while it pins pages, so that a
+ * page fault, which may take for ever, never waits under the lock.  INFO
  * and STATS answer anybody; the rest is for the process that owns the ring.
  */
 #include <linux/file.h>
@@ -34,31 +35,50 @@ struct arguments {
 
 #define is_zero(field) (!memchr_inv(&(field), 0, sizeof(field)))
 
-/** Return: 0; -EINVAL: nobody owns the ring; -EPERM: the caller does not. */
+/**
+ * lidar_check_owner() - who may use the ring; called with ring->lock, or without
+ * @ring: whose
+ * @file: of the call
+ *
+ * Return: 0; -ENODEV; -EINVAL: nobody owns the ring; -EPERM: the caller does not.
+ */
 int lidar_check_owner(struct lidar_ring *ring, struct file *file)
 {
-	if (!ring->owner)
+	/* acquire: who sees an owner sees all that SETUP made, see there */
+	struct file *owner = smp_load_acquire(&ring->owner);
+
+	if (lidar_ring_gone(ring))
+		return -ENODEV;
+	if (!owner)
 		return -EINVAL;
-	if (ring->owner != file || ring->owner_pid != task_tgid(current))
+	if (owner != file || READ_ONCE(ring->owner_pid) != task_tgid(current))
 		return -EPERM;
 	return 0;
 }
 
-/** Give back all that SETUP and REGISTER made; the stream is stopped. */
-void lidar_forget_owner(struct lidar_ring *ring)
+/**
+ * lidar_forget_owner() - give back all that SETUP and REGISTER made
+ * @ring: its stream is stopped
+ *
+ * Return: the memory, which the device can reach no more: to be closed without
+ * ring->lock.
+ */
+struct lidar_memory *lidar_forget_owner(struct lidar_ring *ring)
 {
-	lidar_memory_unmap(ring->memory);
-	lidar_memory_unpin(ring->memory);
-	lidar_memory_put(ring->memory);
-	WRITE_ONCE(ring->memory, NULL);
+	struct lidar_memory *memory = ring->memory;
+
+	if (!ring->runaway)
+		lidar_memory_unmap(memory);
+	ring->memory = NULL;
 	ring->read_slot = NULL;
 	lidar_control_deinit(&ring->control);
 	put_pid(ring->owner_pid);
 	WRITE_ONCE(ring->owner_pid, NULL);
 	WRITE_ONCE(ring->owner, NULL);
 	/* not before: who sees it idle may set it up */
-	if (!ring->gone)
+	if (!ring->gone && !ring->runaway)
 		WRITE_ONCE(ring->state, LIDAR_RING_IDLE);
+	return memory;
 }
 
 static u64 data_bytes_max(void)
@@ -114,7 +134,6 @@ static int check_setup(const struct lidar_ring *ring, const struct lidar_ring_se
 
 static int call_setup(struct lidar_ring *ring, struct file *file, struct arguments *arg)
 {
-	bool kernel = arg->setup.memory == LIDAR_RING_MEMORY_KERNEL;
 	struct lidar_memory *memory;
 	int ret = check_setup(ring, &arg->setup);
 
@@ -122,26 +141,23 @@ static int call_setup(struct lidar_ring *ring, struct file *file, struct argumen
 		return ret;
 	if (ring->owner)
 		return -EBUSY;
-	memory = lidar_memory_new(ring, arg->setup.memory, arg->setup.slot_bytes,
-				  arg->setup.slot_count);
-	if (!memory)
-		return -ENOMEM;
-	ret = kernel ? lidar_memory_alloc(memory, ring->config.dma_dev) : 0;
-	if (!ret && kernel)
-		ret = lidar_memory_map(memory, &ring->config);
-	if (!ret)
-		ret = lidar_control_init(&ring->control, memory);
+	/* an earlier owner's memory is being written to, see lidar_memory_close() */
+	if (ring->runaway)
+		return -EIO;
+	memory = lidar_memory_new(ring, &arg->setup);
+	if (IS_ERR(memory))
+		return PTR_ERR(memory);
+	ret = lidar_control_init(&ring->control, memory);
 	if (ret) {
-		lidar_memory_unmap(memory);
-		lidar_memory_put(memory);
+		lidar_memory_close(memory);
 		return ret;
 	}
-	ring->state = kernel ? LIDAR_RING_STOPPED : LIDAR_RING_CONFIGURED;
+	ring->memory = memory;
+	ring->state = memory->kind == LIDAR_RING_MEMORY_KERNEL ? LIDAR_RING_STOPPED :
+								  LIDAR_RING_CONFIGURED;
 	lidar_control_set_wakeup(&ring->control, true);
-	WRITE_ONCE(ring->owner_pid, get_pid(task_tgid(current)));
-	/* release: mmap() and poll() look at these without the lock */
-	smp_store_release(&ring->memory, memory);
-	/* release: who sees the owner sees all it has */
+	ring->owner_pid = get_pid(task_tgid(current));
+	/* release: mmap() and poll() look at all this without the lock */
 	smp_store_release(&ring->owner, file);
 	arg->setup.layout = ring->control.layout;
 	return 0;
@@ -149,13 +165,18 @@ static int call_setup(struct lidar_ring *ring, struct file *file, struct argumen
 
 static int call_register(struct lidar_ring *ring, struct file *file, struct arguments *arg)
 {
+	struct lidar_memory *memory = ring->memory;
 	int ret;
 
-	if (!is_zero(arg->reg.reserved) || ring->memory->kind != LIDAR_RING_MEMORY_USER)
+	if (!is_zero(arg->reg.reserved) || memory->kind != LIDAR_RING_MEMORY_USER)
 		return -EINVAL;
-	if (ring->memory->mm)
+	if (memory->registering)
+		return -EBUSY;
+	if (memory->mm)
 		return -EEXIST;
-	ret = lidar_memory_register(ring->memory, &arg->reg, &ring->config);
+	memory->registering = true;
+	ret = lidar_memory_register(memory, &arg->reg);
+	memory->registering = false;
 	if (!ret)
 		ring->state = LIDAR_RING_STOPPED;
 	return ret;
@@ -179,7 +200,7 @@ static int call_start(struct lidar_ring *ring, struct file *file, struct argumen
 static int call_stop(struct lidar_ring *ring, struct file *file, struct arguments *arg)
 {
 	if (ring->state == LIDAR_RING_STREAMING || ring->state == LIDAR_RING_HALTED)
-		lidar_stream_stop(ring, LIDAR_RING_STOPPED);
+		return lidar_stream_stop(ring, LIDAR_RING_STOPPED);
 	return 0;
 }
 
@@ -192,25 +213,20 @@ static int call_kick(struct lidar_ring *ring, struct file *file, struct argument
 
 static int call_release_frame(struct lidar_ring *ring, struct file *file, struct arguments *arg)
 {
-	const struct lidar_memory *memory = ring->memory;
-	u32 index;
+	struct lidar_slot *slot = lidar_memory_slot_at(ring->memory, arg->release_frame.offset);
 
-	if (!is_zero(arg->release_frame.reserved) ||
-	    !ring_slot_at(arg->release_frame.offset, memory->first, memory->stride,
-			  memory->slot_count, &index))
+	/* CONFIGURED: USER memory that is not there yet */
+	if (!is_zero(arg->release_frame.reserved) || !slot ||
+	    ring->state == LIDAR_RING_CONFIGURED)
 		return -EINVAL;
-	/* USER memory that is not there yet */
-	if (ring->state == LIDAR_RING_CONFIGURED)
-		return -EINVAL;
-	return lidar_stream_give(ring, &memory->slots[index]);
+	return lidar_stream_give(ring, slot);
 }
 
 static int call_export(struct lidar_ring *ring, struct file *file, struct arguments *arg)
 {
 	struct lidar_ring_export *export = &arg->export;
-	bool slot = export->kind == LIDAR_RING_EXPORT_DMABUF_SLOT;
+	struct lidar_slot *slot = lidar_memory_slot_at(ring->memory, export->offset);
 	struct file *made;
-	u32 index = 0;
 	int fd;
 
 	if (export->flags || !is_zero(export->reserved) ||
@@ -218,13 +234,12 @@ static int call_export(struct lidar_ring *ring, struct file *file, struct argume
 		return -EINVAL;
 	if (ring->memory->kind != LIDAR_RING_MEMORY_KERNEL)
 		return -EOPNOTSUPP;
-	if (slot ? !ring_slot_at(export->offset, 0, ring->memory->stride,
-				 ring->memory->slot_count, &index) : export->offset)
+	if (export->kind == LIDAR_RING_EXPORT_DMABUF_SLOT ? !slot : export->offset)
 		return -EINVAL;
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	made = lidar_export(ring->memory, export->kind, index);
+	made = lidar_export(ring->memory, export->kind, slot);
 	if (IS_ERR(made)) {
 		put_unused_fd(fd);
 		return PTR_ERR(made);
@@ -311,11 +326,10 @@ static const struct call *find_call(unsigned int cmd)
 /* Under the lock, for who may make the call. */
 static int admit(struct lidar_ring *ring, struct file *file, enum who who)
 {
-	int ret;
+	int ret = lidar_check_owner(ring, file);
 
-	if (ring->gone)
-		return -ENODEV;
-	ret = lidar_check_owner(ring, file);
+	if (ret == -ENODEV)
+		return ret;
 	if (!ret)
 		lidar_stream_renew(ring);
 	if (who == ANYBODY)
@@ -412,7 +426,8 @@ long lidar_ioctl(struct file *file, unsigned int cmd, unsigned long address)
 	arg = kzalloc(sizeof(*arg), GFP_KERNEL_ACCOUNT);
 	if (!arg)
 		return -ENOMEM;
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(arg->bytes, user, _IOC_SIZE(cmd)))
+	/* also what is only to be filled: as it is then, it stays if the call fails */
+	if (_IOC_DIR(cmd) != _IOC_NONE && copy_from_user(arg->bytes, user, _IOC_SIZE(cmd)))
 		ret = -EFAULT;
 	/* before anything is done: who cannot be told of it could not use it, or give it back */
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&

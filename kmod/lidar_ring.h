@@ -7,8 +7,8 @@
  * submitted slot with exactly one lidar_ring_slot_done(), also when aborted.
  *
  * Locking: the core calls submit() and abort() in process context with the
- * ring's mutex held.  lidar_ring_slot_done() may be called from any context,
- * also from within submit() and abort().
+ * ring's mutex held.  lidar_ring_slot_done() and lidar_ring_failed() may be
+ * called from any context, also from within submit() and abort().
  */
 #ifndef LIDAR_RING_H
 #define LIDAR_RING_H
@@ -25,7 +25,7 @@ struct lidar_ring;
 /**
  * struct lidar_ring_trailer - what a device says of the data it has written
  * @magic: LIDAR_RING_TRAILER_MAGIC; anything else: there is no trailer
- * @flags: LIDAR_RING_DESC_*: what of the following is valid
+ * @flags: LIDAR_RING_DESC_*, LIDAR_RING_TRAILER_*: what of the following is valid
  * @seq: counts the device's slices since it was started, dropped ones included
  * @device_ticks: device clock at the first byte
  * @first_byte_ns: CLOCK_MONOTONIC; only of devices that share the CPU's clock
@@ -35,7 +35,8 @@ struct lidar_ring;
  * @slice_count: of the frame, 0: not known
  * @bytes: written
  * @crc32c: of these bytes
- * @reserved: zero
+ * @lost_no_slot: slices before this one, since the device was started, that it lost
+ *	because it had no slot for them; the others that are missing it lost otherwise
  *
  * All members little-endian. It comes beside the data (dmaengine descriptor
  * metadata, or a buffer of its own behind the slot in a virtio chain).
@@ -52,10 +53,11 @@ struct lidar_ring_trailer {
 	__le16 slice_count;
 	__le32 bytes;
 	__le32 crc32c;
-	__le64 reserved;
+	__le64 lost_no_slot;
 };
 
 #define LIDAR_RING_TRAILER_MAGIC 0x5244494cU /* "LIDR" */
+#define LIDAR_RING_TRAILER_NO_SLOT (1U << 31) /* lost_no_slot is valid */
 
 /**
  * struct lidar_ring_slot - a slot as a backend sees it
@@ -96,14 +98,18 @@ struct lidar_ring_result {
  * struct lidar_ring_backend_ops - a way to have slots filled
  * @start: let the device run; called after the first slots were submitted; may be NULL
  * @submit: have the slot filled, in the order of submission. -EAGAIN: the
- *	device holds queue_depth slots; the core tries again after the next is done
- * @abort: have nothing written any more once this returns, and every submitted
- *	slot answered; also ends what start() began. Idempotent
+ *	device takes no more at the moment; the core tries again after the next is
+ *	done, or after a millisecond if there is none, and takes it for broken
+ *	when that has been of no use too often
+ * @abort: have nothing written any more once this returns 0, and every submitted
+ *	slot answered; also ends what start() began. Idempotent. -errno: the device
+ *	may go on writing, so what is not answered stays its own: the core tries
+ *	again at the next stop, and never gives that memory back otherwise
  */
 struct lidar_ring_backend_ops {
 	int (*start)(struct lidar_ring *ring);
 	int (*submit)(struct lidar_ring *ring, struct lidar_ring_slot *slot);
-	void (*abort)(struct lidar_ring *ring);
+	int (*abort)(struct lidar_ring *ring);
 };
 
 /**
@@ -141,9 +147,16 @@ struct lidar_ring *lidar_ring_add(const struct lidar_ring_config *config);
 /**
  * Unplug: abort, wake and refuse everybody with -ENODEV. No operation of the
  * backend is called after this, though files and mappings may live on.
+ *
+ * Return: 0, or -EIO: abort() failed. Then slots may still be answered at any
+ * time, for which the ring stays; so must what the backend needs for that.
  */
-void lidar_ring_remove(struct lidar_ring *ring);
+int lidar_ring_remove(struct lidar_ring *ring);
+/** Before the machine sleeps: the ring is halted, its owner may start it afterwards. */
+int lidar_ring_suspend(struct lidar_ring *ring);
 void *lidar_ring_backend(struct lidar_ring *ring);
 void lidar_ring_slot_done(struct lidar_ring_slot *slot, const struct lidar_ring_result *result);
+/** The device does nothing more until it is started anew: the ring is halted, soon. */
+void lidar_ring_failed(struct lidar_ring *ring);
 
 #endif /* LIDAR_RING_H */

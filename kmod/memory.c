@@ -9,10 +9,11 @@
  *
  * A slot's DMA mapping lives from SETUP (REGISTER) to the last close or unplug,
  * whichever is first; lidar_memory itself, with the pages, until the last
- * export is gone.
+ * export is gone.  But for the reference, all under ring->lock.
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -21,35 +22,33 @@
 /* 2 MiB with pages of 4 KiB: one entry of an x86 or arm64 page table */
 #define ORDER_MAX 9
 
-struct lidar_memory *lidar_memory_new(struct lidar_ring *ring, u32 kind, u64 slot_bytes,
-				      u32 slot_count)
+static struct lidar_memory *memory_new(struct lidar_ring *ring, const struct lidar_ring_setup *setup)
 {
 	struct lidar_memory *memory = kzalloc(sizeof(*memory), GFP_KERNEL_ACCOUNT);
 	u32 i;
 
 	if (!memory)
 		return NULL;
-	memory->slots = kvcalloc(slot_count, sizeof(*memory->slots), GFP_KERNEL_ACCOUNT);
+	memory->slots = kvcalloc(setup->slot_count, sizeof(*memory->slots), GFP_KERNEL_ACCOUNT);
 	if (!memory->slots) {
 		kfree(memory);
 		return NULL;
 	}
 	kref_init(&memory->ref);
-	mutex_init(&memory->map_lock);
 	memory->ring = ring;
-	memory->kind = kind;
-	memory->slot_bytes = slot_bytes;
-	memory->slot_count = slot_count;
-	memory->stride = slot_bytes;
-	for (i = 0; i < slot_count; i++) {
+	memory->kind = setup->memory;
+	memory->slot_bytes = setup->slot_bytes;
+	memory->slot_count = setup->slot_count;
+	memory->stride = setup->slot_bytes;
+	for (i = 0; i < memory->slot_count; i++) {
 		struct lidar_slot *slot = &memory->slots[i];
 
 		INIT_LIST_HEAD(&slot->node);
 		INIT_LIST_HEAD(&slot->pub.list);
 		slot->pub.ring = ring;
 		slot->pub.index = i;
-		slot->pub.bytes = slot_bytes;
-		slot->pub.offset = i * slot_bytes;
+		slot->pub.bytes = memory->slot_bytes;
+		slot->pub.offset = i * memory->slot_bytes;
 	}
 	return memory;
 }
@@ -62,7 +61,6 @@ static void memory_free(struct kref *ref)
 		__free_page(memory->pages[--memory->page_count]);
 	kvfree(memory->pages);
 	kvfree(memory->slots);
-	mutex_destroy(&memory->map_lock);
 	kfree(memory);
 }
 
@@ -73,8 +71,7 @@ void lidar_memory_get(struct lidar_memory *memory)
 
 void lidar_memory_put(struct lidar_memory *memory)
 {
-	if (memory)
-		kref_put(&memory->ref, memory_free);
+	kref_put(&memory->ref, memory_free);
 }
 
 /* The largest piece of at most @count pages there is; large ones only if they cost no effort. */
@@ -96,14 +93,14 @@ static struct page *alloc_piece(gfp_t gfp, unsigned long count, unsigned int *or
 	}
 }
 
-/** Allocate all slots; what is there when it fails is freed with the last reference. */
-int lidar_memory_alloc(struct lidar_memory *memory, struct device *dma_dev)
+/* What is there when it fails is freed with the last reference. */
+static int alloc_slots(struct lidar_memory *memory)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
 	unsigned long slot_pages = memory->slot_bytes >> PAGE_SHIFT;
 	u32 i;
 
-	if (dma_get_mask(dma_dev) <= DMA_BIT_MASK(32))
+	if (dma_get_mask(memory->ring->config.dma_dev) <= DMA_BIT_MASK(32))
 		gfp |= GFP_DMA32;
 	memory->pages = kvmalloc_array(memory->slot_count * slot_pages, sizeof(*memory->pages),
 				       GFP_KERNEL_ACCOUNT);
@@ -131,111 +128,156 @@ int lidar_memory_alloc(struct lidar_memory *memory, struct device *dma_dev)
 	return 0;
 }
 
-static int map_slot(struct lidar_memory *memory, struct lidar_slot *slot,
-		    const struct lidar_ring_config *config)
+/**
+ * lidar_memory_table() - what a device is told of pages, in pieces it can take
+ * @pages: of a slot, or of all
+ * @count: of them
+ * @dev: which is to map the table
+ * @sgt: to fill
+ *
+ * Return: 0, -ENOMEM, -EINVAL: the device takes no whole page.
+ */
+int lidar_memory_table(struct page **pages, unsigned long count, struct device *dev,
+		       struct sg_table *sgt)
 {
-	struct device *dev = config->dma_dev;
 	size_t segment = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	int ret;
 
 	/* what the table takes is an unsigned int, in whole pages */
 	segment = min_t(size_t, segment, UINT_MAX) & PAGE_MASK;
 	if (!segment)
 		return -EINVAL;
-	ret = sg_alloc_table_from_pages_segment(&slot->pub.sgt, slot->pages,
-						memory->slot_bytes >> PAGE_SHIFT, 0,
-						memory->slot_bytes, segment, GFP_KERNEL);
+	return sg_alloc_table_from_pages_segment(sgt, pages, count, 0, count << PAGE_SHIFT, segment,
+						 GFP_KERNEL);
+}
+
+static int map_slot(const struct lidar_memory *memory, struct lidar_slot *slot)
+{
+	const struct lidar_ring_config *config = &memory->ring->config;
+	struct sg_table *sgt = &slot->pub.sgt;
+	int ret = lidar_memory_table(slot->pages, memory->slot_bytes >> PAGE_SHIFT,
+				     config->dma_dev, sgt);
+
 	if (ret)
 		return ret;
-	ret = dma_map_sgtable(dev, &slot->pub.sgt, DMA_FROM_DEVICE, 0);
-	if (ret)
+	/* no room in bounce buffers is the caller's affair, and no news for the kernel's log */
+	ret = dma_map_sgtable(config->dma_dev, sgt, DMA_FROM_DEVICE, DMA_ATTR_NO_WARN);
+	if (ret) {
+		ret = ret == -ENOMEM ? -ENOMEM : -EINVAL;
 		goto free_table;
-	if (config->max_segments && slot->pub.sgt.nents > config->max_segments) {
+	}
+	if (config->max_segments && sgt->nents > config->max_segments) {
 		ret = -EINVAL;
 		goto unmap;
 	}
 	return 0;
 
 unmap:
-	dma_unmap_sgtable(dev, &slot->pub.sgt, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+	dma_unmap_sgtable(config->dma_dev, sgt, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 free_table:
-	sg_free_table(&slot->pub.sgt);
+	sg_free_table(sgt);
 	return ret;
 }
 
-/*
- * Nothing is copied back from bounce buffers here: completed slots have been
- * synced, and the others' memory may have a new owner by now.
- */
-static void unmap_slots(struct lidar_memory *memory, struct device *dev, u32 count)
-{
-	while (count--) {
-		struct sg_table *sgt = &memory->slots[count].pub.sgt;
-
-		dma_unmap_sgtable(dev, sgt, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
-		sg_free_table(sgt);
-	}
-}
-
-int lidar_memory_map(struct lidar_memory *memory, const struct lidar_ring_config *config)
+/** Map all slots for the device. Return: 0, -ENOMEM, -EINVAL: it does not reach so much of that. */
+int lidar_memory_map(struct lidar_memory *memory)
 {
 	u32 i;
 
 	for (i = 0; i < memory->slot_count; i++) {
-		int ret = map_slot(memory, &memory->slots[i], config);
+		int ret = map_slot(memory, &memory->slots[i]);
 
 		if (ret) {
-			unmap_slots(memory, config->dma_dev, i);
+			lidar_memory_unmap(memory);
 			return ret;
 		}
 		cond_resched();
 	}
-	mutex_lock(&memory->map_lock);
-	memory->dma_dev = config->dma_dev;
-	mutex_unlock(&memory->map_lock);
 	return 0;
 }
 
+/**
+ * lidar_memory_unmap() - the device can reach the slots no more
+ * @memory: whatever of it is mapped
+ *
+ * Nothing is copied back from bounce buffers: completed slots have been synced,
+ * and the others' memory may have a new owner by now.
+ */
 void lidar_memory_unmap(struct lidar_memory *memory)
 {
-	mutex_lock(&memory->map_lock);
-	if (memory->dma_dev)
-		unmap_slots(memory, memory->dma_dev, memory->slot_count);
-	memory->dma_dev = NULL;
-	mutex_unlock(&memory->map_lock);
-}
-
-void lidar_memory_sync_for_cpu(struct lidar_memory *memory, u32 first_slot, u32 slot_count)
-{
 	u32 i;
 
-	mutex_lock(&memory->map_lock);
-	for (i = first_slot; memory->dma_dev && i < first_slot + slot_count; i++)
-		dma_sync_sgtable_for_cpu(memory->dma_dev, &memory->slots[i].pub.sgt,
-					 DMA_FROM_DEVICE);
-	mutex_unlock(&memory->map_lock);
+	for (i = 0; i < memory->slot_count; i++) {
+		struct sg_table *sgt = &memory->slots[i].pub.sgt;
+
+		if (!sgt->sgl)
+			continue;
+		dma_unmap_sgtable(memory->ring->config.dma_dev, sgt, DMA_FROM_DEVICE,
+				  DMA_ATTR_SKIP_CPU_SYNC);
+		sg_free_table(sgt);
+	}
 }
 
-void lidar_memory_sync_for_device(struct lidar_memory *memory, u32 first_slot, u32 slot_count)
+/**
+ * lidar_memory_new() - slots of a ring
+ * @ring: theirs
+ * @setup: checked
+ *
+ * Return: the slots, KERNEL ones with all their memory, mapped; or ERR_PTR().
+ */
+struct lidar_memory *lidar_memory_new(struct lidar_ring *ring, const struct lidar_ring_setup *setup)
 {
-	u32 i;
+	struct lidar_memory *memory = memory_new(ring, setup);
+	int ret = 0;
 
-	mutex_lock(&memory->map_lock);
-	for (i = first_slot; memory->dma_dev && i < first_slot + slot_count; i++)
-		dma_sync_sgtable_for_device(memory->dma_dev, &memory->slots[i].pub.sgt,
-					    DMA_FROM_DEVICE);
-	mutex_unlock(&memory->map_lock);
+	if (!memory)
+		return ERR_PTR(-ENOMEM);
+	if (memory->kind == LIDAR_RING_MEMORY_KERNEL)
+		ret = alloc_slots(memory) ?: lidar_memory_map(memory);
+	if (!ret)
+		return memory;
+	lidar_memory_put(memory);
+	return ERR_PTR(ret);
+}
+
+/**
+ * lidar_memory_close() - the ring is done with it
+ * @memory: that the device and the owner have no more; exports may.  Without
+ *	ring->lock if any of it is pinned
+ *
+ * A device that does not stop keeps it for good: better memory that is lost than
+ * memory that is somebody else's and changes.  Slots may still be answered, so
+ * the module stays, too.
+ */
+void lidar_memory_close(struct lidar_memory *memory)
+{
+	if (memory->ring->runaway) {
+		dev_crit(&memory->ring->dev, "the device may write to %llu MiB for ever: lost until the next boot\n",
+			 memory->slot_bytes * memory->slot_count >> 20);
+		__module_get(THIS_MODULE);
+		return;
+	}
+	lidar_memory_unmap(memory);
+	lidar_memory_unpin(memory);
+	lidar_memory_put(memory);
+}
+
+/** Return: the slot that begins at an offset the user gave, or NULL. */
+struct lidar_slot *lidar_memory_slot_at(struct lidar_memory *memory, u64 offset)
+{
+	u32 index;
+
+	if (!ring_slot_at(offset, memory->first, memory->stride, memory->slot_count, &index))
+		return NULL;
+	return &memory->slots[index];
 }
 
 /**
  * lidar_memory_mmap() - map pages of KERNEL memory, cached and read-only for good
- * @memory: all its pages are there
+ * @pages: that may be mapped; vm_pgoff counts from there
+ * @page_count: of them
  * @vma: to fill
- * @first_page: that may be mapped
- * @page_count: from there; vm_pgoff counts from @first_page
  */
-int lidar_memory_mmap(struct lidar_memory *memory, struct vm_area_struct *vma,
-		      unsigned long first_page, unsigned long page_count)
+int lidar_memory_mmap(struct page **pages, unsigned long page_count, struct vm_area_struct *vma)
 {
 	unsigned long count = vma_pages(vma);
 
@@ -249,6 +291,5 @@ int lidar_memory_mmap(struct lidar_memory *memory, struct vm_area_struct *vma,
 	/* a core dump of the ring would take seconds, in which the owner's fd stays open */
 	vma->vm_flags |= VM_DONTEXPAND | VM_DONTDUMP;
 	vma->vm_flags &= ~VM_MAYWRITE;
-	return vm_insert_pages(vma, vma->vm_start, memory->pages + first_page + vma->vm_pgoff,
-			       &count);
+	return vm_insert_pages(vma, vma->vm_start, pages + vma->vm_pgoff, &count);
 }

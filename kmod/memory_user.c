@@ -9,7 +9,9 @@
  * So a notifier on the owner's address space stops the device when it ends.
  *
  * The notifier's release() waits for ring->lock, and unregistering waits for
- * release(): lidar_memory_unregister() is called without the lock.
+ * release(): lidar_memory_unregister() is called without the lock.  So is
+ * whatever faults pages in or takes the owner's mmap_lock: it is for the owner to
+ * say how long that takes (memory of a FUSE file), and others want their answers.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -137,19 +139,11 @@ static int check_register(const struct lidar_memory *memory,
 	return 0;
 }
 
-/**
- * lidar_memory_register() - make the caller's memory the slots
- * @memory: of a ring set up for USER memory, without any yet
- * @reg: hostile, but for its reserved members
- * @config: the ring's
- */
-int lidar_memory_register(struct lidar_memory *memory, const struct lidar_ring_register *reg,
-			  const struct lidar_ring_config *config)
+/* Pin the slots and watch over them; without ring->lock. */
+static int pin_memory(struct lidar_memory *memory, const struct lidar_ring_register *reg)
 {
-	int ret = check_register(memory, reg);
+	int ret;
 
-	if (ret)
-		return ret;
 	ret = account_locked_vm(current->mm, locked_pages(memory), true);
 	if (ret)
 		return ret;
@@ -162,19 +156,52 @@ int lidar_memory_register(struct lidar_memory *memory, const struct lidar_ring_r
 	ret = memory->pages ? pin_slots(memory, reg->address) : -ENOMEM;
 	if (ret)
 		goto unpin;
-	ret = lidar_memory_map(memory, config);
-	if (ret)
-		goto unpin;
 	memory->notifier.ops = &notifier_ops;
 	ret = mmu_notifier_register(&memory->notifier, memory->mm);
-	if (ret)
-		goto unmap;
-	return 0;
-
-unmap:
+	if (!ret)
+		return 0;
 	memory->notifier.ops = NULL;
-	lidar_memory_unmap(memory);
 unpin:
 	lidar_memory_unpin(memory);
+	return ret;
+}
+
+static int let_go_and_pin(struct lidar_memory *memory, const struct lidar_ring_register *reg)
+{
+	int ret;
+
+	mutex_unlock(&memory->ring->lock);
+	ret = pin_memory(memory, reg);
+	mutex_lock(&memory->ring->lock);
+	return ret;
+}
+
+static void let_go_and_unpin(struct lidar_memory *memory)
+{
+	mutex_unlock(&memory->ring->lock);
+	lidar_memory_unregister(memory);
+	lidar_memory_unpin(memory);
+	mutex_lock(&memory->ring->lock);
+	/* unregistering calls release(), but this address space has not ended */
+	memory->mm_dead = false;
+}
+
+/**
+ * lidar_memory_register() - make the caller's memory the slots
+ * @memory: of a ring set up for USER memory, without any yet; nobody else
+ *	registers
+ * @reg: hostile, but for its reserved members
+ *
+ * Called with ring->lock, which is not held for the better part of it.
+ */
+int lidar_memory_register(struct lidar_memory *memory, const struct lidar_ring_register *reg)
+{
+	int ret = check_register(memory, reg) ?: let_go_and_pin(memory, reg);
+
+	if (ret)
+		return ret;
+	ret = memory->ring->gone ? -ENODEV : lidar_memory_map(memory);
+	if (ret)
+		let_go_and_unpin(memory);
 	return ret;
 }

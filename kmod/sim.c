@@ -15,9 +15,12 @@
  *	format			points, packets: what INFO says
  *	source			pattern; feed: from /dev/lidar_sim_NAME
  * Faults, any time:
- *	drop, short, corrupt, fail	so many next slices
+ *	drop, short, empty, corrupt, fail	so many next slices
  *	stall_ms		produce nothing for so long
  *	late_irq_us		every completion from now on
+ *	busy			so many next transfers the DMA controller does not take
+ *	stuck			so many next stops of the DMA controller
+ *	no_synchronize		1: the controller plugged in next cannot wait for its end
  *	clock_step_ticks	add to the device's clock, of 10 MHz
  *	unplug			1: remove the device; live 0, then 1 plugs it in again
  * To read:
@@ -28,6 +31,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/idr.h>
+#include <linux/kernfs.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -127,6 +131,19 @@ static struct platform_device *plug_controller(struct sim *sim)
 	return pdev;
 }
 
+/*
+ * A kernel that has no memory for the links of a device's properties takes no reference of them
+ * for the links, and drops it with the device nevertheless (software_node_notify()).
+ */
+static void hold_software_node(struct device *dev)
+{
+	struct kernfs_node *link = kernfs_find_and_get(dev->kobj.sd, "software_node");
+
+	if (!link)
+		fwnode_handle_get(dev_fwnode(dev));
+	kernfs_put(link);
+}
+
 static struct platform_device *plug_consumer(struct sim *sim)
 {
 	const struct property_entry properties[] = {
@@ -142,8 +159,11 @@ static struct platform_device *plug_consumer(struct sim *sim)
 		.id = sim->id,
 		.properties = properties,
 	};
+	struct platform_device *consumer = platform_device_register_full(&info);
 
-	return platform_device_register_full(&info);
+	if (!IS_ERR(consumer))
+		hold_software_node(&consumer->dev);
+	return consumer;
 }
 
 /* Construct in order; consumer last, as it looks for the channel. */
@@ -406,10 +426,14 @@ CONFIGFS_ATTR(, name)
 
 FAULT(drop, drop);
 FAULT(short, shorten);
+FAULT(empty, empty);
 FAULT(corrupt, corrupt);
 FAULT(fail, fail);
 FAULT(stall_ms, stall_ms);
 FAULT(late_irq_us, late_irq_us);
+FAULT(busy, busy);
+FAULT(stuck, stuck);
+FAULT(no_synchronize, no_synchronize);
 
 static ssize_t clock_step_ticks_store(struct config_item *item, const char *text, size_t bytes)
 {
@@ -436,10 +460,14 @@ static struct configfs_attribute *sim_attributes[] = {
 	&attr_source,
 	&attr_drop,
 	&attr_short,
+	&attr_empty,
 	&attr_corrupt,
 	&attr_fail,
 	&attr_stall_ms,
 	&attr_late_irq_us,
+	&attr_busy,
+	&attr_stuck,
+	&attr_no_synchronize,
 	&attr_clock_step_ticks,
 	&attr_unplug,
 	NULL,

@@ -59,19 +59,27 @@ struct sim_settings {
  * struct sim_faults - what is to go wrong; any time
  * @drop: so many next slices are lost in the device
  * @shorten: so many next slices are half as long
+ * @empty: so many next slices have no bytes at all
  * @corrupt: in so many next slices a byte is wrong
  * @fail: so many next slices end with an error of the DMA
  * @stall_ms: the device produces nothing for so long, once
  * @late_irq_us: each completion comes so late
+ * @busy: so many next times the controller takes no transfer
+ * @stuck: so many next stops of the controller fail, and it goes on
+ * @no_synchronize: a controller plugged in from now on cannot tell when it has stopped
  * @clock_offset: ticks that the device's clock is ahead
  */
 struct sim_faults {
 	atomic_t drop;
 	atomic_t shorten;
+	atomic_t empty;
 	atomic_t corrupt;
 	atomic_t fail;
 	atomic_t stall_ms;
 	atomic_t late_irq_us;
+	atomic_t busy;
+	atomic_t stuck;
+	atomic_t no_synchronize;
 	atomic64_t clock_offset;
 };
 
@@ -200,6 +208,12 @@ bool sim_dma_cancelled(const struct sim_dma *dma, const struct sim_transfer *tra
 void sim_dma_end(struct sim_dma *dma, struct sim_transfer *transfer, bool failed);
 int sim_dma_access(struct sim_dma *dma, const struct sim_transfer *transfer, u32 at, u32 bytes,
 		   int (*touch)(void *data, u32 at, u32 bytes, void *context), void *context);
+
+/* One of so many that are to go wrong. Return: whether there was one left. */
+static inline bool sim_spend(atomic_t *fault)
+{
+	return atomic_dec_if_positive(fault) >= 0;
+}
 
 /* sim_device.c */
 int sim_device_thread(void *context);

@@ -42,6 +42,7 @@
  * @bytes: to write
  * @crc: so far
  * @first_ns: when its first byte was written
+ * @no_slot: how many before it, in this epoch, found no transfer
  * @fed: its data, if from user space
  */
 struct slice {
@@ -52,6 +53,7 @@ struct slice {
 	u32 bytes;
 	u32 crc;
 	u64 first_ns;
+	u64 no_slot;
 	struct sim_fed *fed;
 };
 
@@ -138,6 +140,7 @@ static int write_slice(struct slice *slice, struct sim_transfer *transfer)
 	int ret = 0;
 
 	slice->crc = ~0U;
+	slice->first_ns = ktime_get_ns();
 	while (!ret && at < slice->bytes) {
 		u32 piece = slice->bytes - at;
 
@@ -163,11 +166,6 @@ static int write_slice(struct slice *slice, struct sim_transfer *transfer)
 	return ret;
 }
 
-static bool spend(atomic_t *fault)
-{
-	return atomic_dec_if_positive(fault) >= 0;
-}
-
 static void write_trailer(const struct slice *slice, struct sim_transfer *transfer, bool cut)
 {
 	struct sim *sim = slice->sim;
@@ -175,7 +173,7 @@ static void write_trailer(const struct slice *slice, struct sim_transfer *transf
 	u64 frame = div_u64_rem(slice->seq, slices, &index);
 	s64 offset = atomic64_read(&sim->faults.clock_offset);
 	u32 flags = LIDAR_RING_DESC_FIRST_NS | LIDAR_RING_DESC_LAST_NS | LIDAR_RING_DESC_TICKS |
-		    LIDAR_RING_DESC_FRAME;
+		    LIDAR_RING_DESC_FRAME | LIDAR_RING_TRAILER_NO_SLOT;
 
 	if (sim->settings.crc)
 		flags |= LIDAR_RING_DESC_CRC;
@@ -195,13 +193,14 @@ static void write_trailer(const struct slice *slice, struct sim_transfer *transf
 		.slice_count = cpu_to_le16(slices),
 		.bytes = cpu_to_le32(slice->bytes),
 		.crc32c = cpu_to_le32(sim->settings.crc ? ~slice->crc : 0),
+		.lost_no_slot = cpu_to_le64(slice->no_slot),
 	};
 }
 
 static void fill_transfer(struct slice *slice, struct sim_transfer *transfer)
 {
 	struct sim *sim = slice->sim;
-	bool cut = spend(&sim->faults.shorten);
+	bool cut = sim_spend(&sim->faults.shorten);
 	int late_us;
 	int ret;
 
@@ -210,10 +209,12 @@ static void fill_transfer(struct slice *slice, struct sim_transfer *transfer)
 	if (slice->bytes > transfer->bytes)
 		cut = true;
 	slice->bytes = min(slice->bytes, transfer->bytes);
+	if (sim_spend(&sim->faults.empty))
+		slice->bytes = 0;
 	ret = write_slice(slice, transfer);
-	if (!ret && spend(&sim->faults.corrupt))
+	if (!ret && slice->bytes && sim_spend(&sim->faults.corrupt))
 		ret = sim_dma_access(&sim->dma, transfer, slice->bytes / 2, 1, flip_byte, NULL);
-	if (!ret && spend(&sim->faults.fail))
+	if (!ret && sim_spend(&sim->faults.fail))
 		ret = -EIO;
 	if (!ret)
 		write_trailer(slice, transfer, cut);
@@ -283,6 +284,7 @@ static void make_slice(struct slice *slice)
 {
 	struct sim *sim = slice->sim;
 	struct sim_transfer *transfer = NULL;
+	bool dropped;
 	u32 whole;
 
 	stall(slice);
@@ -290,12 +292,15 @@ static void make_slice(struct slice *slice)
 		return;
 	whole = slice->bytes;
 	wait_until(slice, slice->due_ns);
-	if (!spend(&sim->faults.drop))
+	dropped = sim_spend(&sim->faults.drop);
+	if (!dropped)
 		transfer = begin_transfer(slice);
-	if (transfer)
+	if (transfer) {
 		fill_transfer(slice, transfer);
-	else if (!ended(slice))
+	} else if (!ended(slice)) {
+		slice->no_slot += !dropped;
 		sim->lost++;
+	}
 	kvfree(slice->fed);
 	if (ended(slice))
 		return;

@@ -69,7 +69,8 @@ prep_slave_sg(struct dma_chan *chan, struct scatterlist *sgl, unsigned int count
 	struct scatterlist *sg;
 	unsigned int i;
 
-	if (direction != DMA_DEV_TO_MEM || !count)
+	if (direction != DMA_DEV_TO_MEM || !count ||
+	    sim_spend(&container_of(dma_of(chan), struct sim, dma)->faults.busy))
 		return NULL;
 	transfer = kvzalloc(struct_size(transfer, segments, count), GFP_KERNEL);
 	if (!transfer)
@@ -128,7 +129,7 @@ static enum dma_status tx_status(struct dma_chan *chan, dma_cookie_t cookie,
 	return status;
 }
 
-static int terminate_all(struct dma_chan *chan)
+static void drop_all(struct dma_chan *chan)
 {
 	struct sim_dma *dma = dma_of(chan);
 	unsigned long flags;
@@ -143,6 +144,15 @@ static int terminate_all(struct dma_chan *chan)
 	spin_unlock_irqrestore(&dma->lock, flags);
 	wake_up(&dma->wait);
 	free_transfers(&list);
+}
+
+static int terminate_all(struct dma_chan *chan)
+{
+	struct sim *sim = container_of(dma_of(chan), struct sim, dma);
+
+	if (sim_spend(&sim->faults.stuck))
+		return -EBUSY;
+	drop_all(chan);
 	return 0;
 }
 
@@ -155,7 +165,7 @@ static void synchronize(struct dma_chan *chan)
 
 static void free_chan_resources(struct dma_chan *chan)
 {
-	terminate_all(chan);
+	drop_all(chan);
 	synchronize(chan);
 }
 
@@ -197,7 +207,8 @@ int sim_dma_init(struct sim *sim, struct device *dev)
 	engine->device_issue_pending = issue_pending;
 	engine->device_tx_status = tx_status;
 	engine->device_terminate_all = terminate_all;
-	engine->device_synchronize = synchronize;
+	if (!atomic_read(&sim->faults.no_synchronize))
+		engine->device_synchronize = synchronize;
 	engine->device_free_chan_resources = free_chan_resources;
 	engine->device_release = release_engine;
 	return dma_async_device_register(engine);

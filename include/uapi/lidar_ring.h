@@ -77,8 +77,8 @@ enum lidar_ring_state {
 	LIDAR_RING_STREAMING = 3,
 	/**
 	 * Stopped by the kernel: the owner's lease ran out, its memory is gone,
-	 * or the device fails again and again. poll() says POLLPRI, every call
-	 * that streams -EPIPE. STOP leads to STOPPED.
+	 * the device fails again and again, or the machine was to sleep. poll()
+	 * says POLLPRI, every call that streams -EPIPE. STOP leads to STOPPED.
 	 */
 	LIDAR_RING_HALTED = 4,
 	/** The device was unplugged. Every call fails with -ENODEV. */
@@ -208,7 +208,7 @@ struct lidar_ring_layout {
  * of the control page or of the slots keeps the file open, too.
  *
  * -EBUSY: the ring has an owner. -EINVAL: a value out of the device's limits.
- * -ENOMEM.
+ * -EIO: the device could not be stopped when an earlier owner ended. -ENOMEM.
  */
 struct lidar_ring_setup {
 	__u32 memory;
@@ -236,8 +236,9 @@ struct lidar_ring_setup {
  * the file open, and before its memory is given back.
  *
  * -EINVAL: ring not set up for USER memory, a value out of range. -EEXIST:
- * registered already. -EFAULT: not mapped writable. -ENOMEM: RLIMIT_MEMLOCK, or
- * no memory.
+ * registered already. -EBUSY: another thread is about to. -EFAULT: not mapped writable.
+ * -EOPNOTSUPP: a DAX file's. -EINTR: a signal; nothing is registered. -ENOMEM:
+ * RLIMIT_MEMLOCK, or no memory.
  */
 struct lidar_ring_register {
 	__aligned_u64 address;
@@ -399,8 +400,9 @@ enum lidar_ring_export_kind {
  * @fd: (out) read-only, O_CLOEXEC; the caller's to close
  * @reserved: zero
  *
- * The memory lives as long as the last such file and mapping. KERNEL memory
- * only (USER: -EOPNOTSUPP).
+ * The memory lives as long as the last such file and mapping. The end of a CPU
+ * access (DMA_BUF_IOCTL_SYNC) has devices that mapped a dma-buf earlier see what
+ * came since. KERNEL memory only (USER: -EOPNOTSUPP).
  */
 struct lidar_ring_export {
 	__u32 kind;
@@ -416,7 +418,7 @@ struct lidar_ring_export {
 #define LIDAR_RING_IOC_SETUP _IOWR(LIDAR_RING_IOC_MAGIC, 0x01, struct lidar_ring_setup)
 #define LIDAR_RING_IOC_REGISTER _IOW(LIDAR_RING_IOC_MAGIC, 0x02, struct lidar_ring_register)
 #define LIDAR_RING_IOC_START _IOW(LIDAR_RING_IOC_MAGIC, 0x03, struct lidar_ring_start)
-/** Waits until the device writes no more. Idempotent. */
+/** Waits until the device writes no more. Idempotent. -EIO: it does not stop; try again. */
 #define LIDAR_RING_IOC_STOP _IO(LIDAR_RING_IOC_MAGIC, 0x04)
 #define LIDAR_RING_IOC_STATS _IOR(LIDAR_RING_IOC_MAGIC, 0x05, struct lidar_ring_stats)
 /** Look at the fill ring and start the device again. -EPIPE: not streaming. */

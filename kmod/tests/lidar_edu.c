@@ -202,7 +202,7 @@ static void lidar_edu_cancel(struct lidar_ring_slot *slot)
 	lidar_ring_slot_done(slot, &result);
 }
 
-static void lidar_edu_abort(struct lidar_ring *ring)
+static int lidar_edu_abort(struct lidar_ring *ring)
 {
 	struct lidar_edu *edu = lidar_ring_backend(ring);
 	struct lidar_ring_slot *slot, *next;
@@ -219,6 +219,7 @@ static void lidar_edu_abort(struct lidar_ring *ring)
 		list_del_init(&slot->list);
 		lidar_edu_cancel(slot);
 	}
+	return 0;
 }
 
 static const struct lidar_ring_backend_ops lidar_edu_ops = {
