@@ -29,12 +29,6 @@ static const struct stage_plan plan = {
 	.hz = 1000,
 };
 
-static const char *const way_names[WAY_COUNT] = {
-	[WAY_POLL] = "poll",
-	[WAY_BLOCK] = "block",
-	[WAY_FD] = "fd",
-};
-
 struct score {
 	double p50_ns[ROUNDS];
 	/* of all rounds */

@@ -6,12 +6,19 @@
 
 #include "common/clock.h"
 
+const char *const way_names[WAY_COUNT] = {
+	[WAY_POLL] = "poll",
+	[WAY_SPIN] = "spin",
+	[WAY_BLOCK] = "block",
+	[WAY_FD] = "fd",
+};
+
 bool reading_goes_on(const struct reading *r)
 {
 	struct timespec pause = clock_to_timespec(NSEC_PER_MSEC);
 
 	while (!PAGE_GET(r->page->ended)) {
-		if (r->way != WAY_POLL || PAGE_GET(r->page->turn) == r->turn)
+		if ((r->way != WAY_POLL && r->way != WAY_SPIN) || PAGE_GET(r->page->turn) == r->turn)
 			return true;
 		nanosleep(&pause, NULL);
 	}

@@ -16,6 +16,8 @@
 enum way {
 	/** Look again and again. */
 	WAY_POLL,
+	/** Look for READER_SPIN_NS, then WAY_BLOCK; iceoryx has no such mode: a loop before its WaitSet. */
+	WAY_SPIN,
 	/** lidard_subscription_wait(); a WaitSet. */
 	WAY_BLOCK,
 	/** epoll on lidard_subscription_get_fd(); epoll on an eventfd that a Listener's callback writes. */
@@ -45,16 +47,18 @@ struct publishing {
 /** Longest sleep of a reader, which then looks whether it is to end. */
 #define READER_NAP_NS (50 * NSEC_PER_MSEC)
 
-/** Control socket of bench-lidard. */
-#define BENCH_DIR "/tmp/lidard-bench"
-#define BENCH_SOCKET BENCH_DIR "/control"
+/** More than from one slice to the next at the rate of these benchmarks. */
+#define READER_SPIN_NS (2 * NSEC_PER_MSEC)
+
+/** Indexed by enum way. */
+extern const char *const way_names[WAY_COUNT];
 
 /* Each returns the exit status of its process. */
 int iceoryx_publish(const struct publishing *publishing);
 int iceoryx_read(const struct reading *reading);
 int lidard_read(const struct reading *reading);
 
-/** Is the reader to go on? One that polls rests here until its turn has come. */
+/** Is the reader to go on? One that polls or spins rests here until its turn has come. */
 bool reading_goes_on(const struct reading *reading);
 
 /** A slice was taken at @taken_ns. */

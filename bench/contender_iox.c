@@ -119,6 +119,17 @@ static void run_poll(const struct reading *r, struct subscriber *s)
 			take(r, s);
 }
 
+/* For a while. Return: is there a chunk? */
+static bool spin(struct subscriber *s)
+{
+	uint64_t end_ns = clock_now_ns() + READER_SPIN_NS;
+
+	while (clock_now_ns() < end_ns)
+		if (iox_sub_has_chunks(s->port))
+			return true;
+	return false;
+}
+
 static void run_waitset(const struct reading *r, struct subscriber *s)
 {
 	struct timespec nap = clock_to_timespec(READER_NAP_NS);
@@ -128,7 +139,8 @@ static void run_waitset(const struct reading *r, struct subscriber *s)
 
 	iox_ws_attach_subscriber_event(ws, s->port, SubscriberEvent_DATA_RECEIVED, 0, NULL);
 	while (reading_goes_on(r))
-		if (iox_ws_timed_wait(ws, nap, &info, 1, &missed) > 0)
+		if ((r->way == WAY_SPIN && spin(s)) ||
+		    iox_ws_timed_wait(ws, nap, &info, 1, &missed) > 0)
 			while (take(r, s))
 				;
 	iox_ws_detach_subscriber_event(ws, s->port, SubscriberEvent_DATA_RECEIVED);

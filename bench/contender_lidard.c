@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "bench/contender.h"
+#include "bench/service.h"
 #include "common/clock.h"
 #include "lidard/lidard.h"
 
@@ -79,11 +80,18 @@ int lidard_read(const struct reading *r)
 		.socket_path = BENCH_SOCKET,
 		.timeout_ns = 10 * NSEC_PER_SEC,
 	};
+	static const enum lidard_wait_mode modes[WAY_COUNT] = {
+		[WAY_POLL] = LIDARD_WAIT_POLL,
+		[WAY_SPIN] = LIDARD_WAIT_SPIN_THEN_BLOCK,
+		[WAY_BLOCK] = LIDARD_WAIT_BLOCK,
+		[WAY_FD] = LIDARD_WAIT_BLOCK,
+	};
 	struct lidard_subscribe_opts opts = {
 		.size = sizeof(opts),
 		.queue = r->queue,
 		.held = r->held,
-		.wait_mode = r->way == WAY_POLL ? LIDARD_WAIT_POLL : LIDARD_WAIT_BLOCK,
+		.wait_mode = modes[r->way],
+		.spin_ns = READER_SPIN_NS,
 	};
 	struct lidard_client *client;
 	struct lidard_subscription *sub;

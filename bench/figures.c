@@ -2,6 +2,7 @@
 /* figures.c - see figures.h */
 #include "bench/figures.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,21 @@ uint32_t figures_quantile(uint32_t *samples, size_t count, double q)
 		return 0;
 	qsort(samples, count, sizeof(*samples), by_sample);
 	return samples[rank < count ? rank : count - 1];
+}
+
+void figures_print_histogram(const struct lidard_histogram *h)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	printf("\"max_ns\": %" PRIu64 ", \"latency\": [", h->max_ns);
+	for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++)
+		if (h->buckets[i]) {
+			printf("%s[%" PRIu64 ", %" PRIu64 "]", comma, histogram_bucket_middle_ns(i),
+			       h->buckets[i]);
+			comma = ", ";
+		}
+	putchar(']');
 }
 
 static void read_processor(char *name, size_t size)

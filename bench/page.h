@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BENCH_PAGE_ENV "LIDARD_BENCH_PAGE"
 #define BENCH_SAMPLES_MAX 65536u
 #define BENCH_READERS_MAX 16u
 #define BENCH_LINE __attribute__((aligned(64)))

@@ -3,19 +3,16 @@
  * source_pace.c - a source that writes nothing
  *
  * Takes the place of source.c in bench-lidard, which otherwise is lidard: loop,
- * sensor, sink, control socket.  Every tick hands out the loan at hand, its
- * payload untouched and its header filled in, as a device does whose DMA costs
- * no CPU.  Sensor sN is the one whose turn is TURN(CONTENDER_LIDARD, N).
+ * sensor, sink, control socket.  What is due is handed out in the loan at hand,
+ * its header filled in, as a device does whose DMA costs no CPU; what is in the
+ * payload, and when a slice is due, is the benchmark's affair (bench/feed.h).
  */
 #include "daemon/source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#include "bench/pace.h"
-#include "bench/page.h"
+#include "bench/feed.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "daemon/config.h"
@@ -23,13 +20,11 @@
 
 struct source_pace {
 	struct source source;
-	struct bench_page *page;
-	struct pace pace;
-	uint32_t turn;
+	struct feed *feed;
+	/* the feed's, while started */
+	int fd;
 	/* the next slice's */
 	struct loan *loan;
-	/* this tick is over: do not look at the timer again before the loop does */
-	bool handed_out;
 };
 
 static struct source_pace *to_pace(struct source *s)
@@ -41,8 +36,9 @@ static int pace_start(struct source *s, struct problem *problem)
 {
 	struct source_pace *p = to_pace(s);
 
-	if (pace_init(&p->pace, TFD_NONBLOCK) < 0)
-		return problem_set(problem, -errno, "cannot make a timer");
+	p->fd = feed_start(p->feed);
+	if (p->fd < 0)
+		return problem_set(problem, p->fd, "cannot make a timer");
 	return 0;
 }
 
@@ -50,20 +46,22 @@ static void pace_stop(struct source *s)
 {
 	struct source_pace *p = to_pace(s);
 
-	p->pace.fd = close_fd(p->pace.fd);
+	feed_stop(p->feed);
+	p->fd = -1;
 	p->loan = NULL;
 }
 
 static struct source *pace_free(struct source *s)
 {
 	pace_stop(s);
+	feed_free(to_pace(s)->feed);
 	free(to_pace(s));
 	return NULL;
 }
 
 static int pace_get_fd(struct source *s)
 {
-	return to_pace(s)->pace.fd;
+	return to_pace(s)->fd;
 }
 
 static size_t pace_wants(struct source *s)
@@ -92,16 +90,16 @@ static int pace_next(struct source *s, struct loan **ret_loan, struct problem *p
 {
 	struct source_pace *p = to_pace(s);
 
-	if (p->handed_out || !p->loan) {
-		p->handed_out = false;
+	if (!feed_is_due(p->feed))
+		return SOURCE_NONE;
+	if (!p->loan) {
+		source_drop(s, SOURCE_DROP_NO_LOAN, 1);
 		return SOURCE_NONE;
 	}
-	if (!pace_tick(&p->pace, p->page, PAGE_GET(p->page->turn) == p->turn))
-		return SOURCE_NONE;
 	describe(s, p->loan->header);
-	PAGE_SET(p->page->published[CONTENDER_LIDARD].slices,
-		 p->page->published[CONTENDER_LIDARD].slices + 1);
-	p->handed_out = true;
+	feed_describe(p->feed, p->loan->header);
+	feed_fill(p->feed, p->loan->data);
+	feed_count(p->feed);
 	*ret_loan = STEAL(p->loan);
 	return SOURCE_FILLED;
 }
@@ -117,18 +115,6 @@ static const struct source_ops pace_ops = {
 	.next = pace_next,
 };
 
-static struct bench_page *map_page(void)
-{
-	const char *path = getenv(BENCH_PAGE_ENV);
-	CLEANUP(cleanup_fd) int fd = open(path ? path : "", O_RDWR | O_CLOEXEC);
-	void *page;
-
-	if (fd < 0)
-		return NULL;
-	page = mmap(NULL, sizeof(struct bench_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return page == MAP_FAILED ? NULL : page;
-}
-
 int source_check(const struct sensor_config *config, struct problem *problem)
 {
 	return 0;
@@ -141,16 +127,15 @@ int source_new(const struct sensor_config *config, struct source **ret_source,
 
 	if (!p)
 		return problem_set(problem, -ENOMEM, "out of memory");
-	p->page = map_page();
-	if (!p->page) {
+	p->feed = feed_new(config->name, config->slice_bytes);
+	if (!p->feed) {
 		free(p);
-		return problem_set(problem, -ENOENT, BENCH_PAGE_ENV " names no page");
+		return problem_set(problem, -ENOENT, "no benchmark has started this");
 	}
 	p->source.ops = &pace_ops;
 	p->source.config = config;
 	p->source.format = LIDARD_FORMAT_RAW;
-	p->pace.fd = -1;
-	p->turn = TURN(CONTENDER_LIDARD, strtoul(config->name + 1, NULL, 10));
+	p->fd = -1;
 	*ret_source = &p->source;
 	return 0;
 }

@@ -46,7 +46,6 @@ struct stage {
 	/* -1: not pinned */
 	int publisher_cpu;
 	int reader_cpu;
-	char program_dir[256];
 };
 
 /** What happened in a turn, warm-up not counted. */

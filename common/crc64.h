@@ -10,8 +10,10 @@
 #ifndef COMMON_CRC64_H
 #define COMMON_CRC64_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define CRC64_POLYNOMIAL 0xc96c5795d7870f42ull
 
@@ -46,11 +48,14 @@ static inline uint64_t crc64_compute(const struct crc64 *c, const void *data, si
 	uint64_t r = UINT64_MAX;
 
 	for (; bytes >= 8; p += 8, bytes -= 8) {
-		/* each byte is looked up alone, so the machine's byte order does not matter */
-		r = c->table[7][(r ^ p[0]) & 0xff] ^ c->table[6][((r >> 8) ^ p[1]) & 0xff] ^
-		    c->table[5][((r >> 16) ^ p[2]) & 0xff] ^ c->table[4][((r >> 24) ^ p[3]) & 0xff] ^
-		    c->table[3][((r >> 32) ^ p[4]) & 0xff] ^ c->table[2][((r >> 40) ^ p[5]) & 0xff] ^
-		    c->table[1][((r >> 48) ^ p[6]) & 0xff] ^ c->table[0][((r >> 56) ^ p[7]) & 0xff];
+		uint64_t word;
+
+		memcpy(&word, p, sizeof(word));
+		r ^= le64toh(word);
+		r = c->table[7][r & 0xff] ^ c->table[6][r >> 8 & 0xff] ^
+		    c->table[5][r >> 16 & 0xff] ^ c->table[4][r >> 24 & 0xff] ^
+		    c->table[3][r >> 32 & 0xff] ^ c->table[2][r >> 40 & 0xff] ^
+		    c->table[1][r >> 48 & 0xff] ^ c->table[0][r >> 56];
 	}
 	for (; bytes; p++, bytes--)
 		r = (r >> 8) ^ c->table[0][(r ^ *p) & 0xff];

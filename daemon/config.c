@@ -532,10 +532,47 @@ static int check_device(struct reader *r, const struct scope *scope,
 	return 0;
 }
 
+static int check_udp(struct reader *r, const struct scope *scope, const struct sensor_config *s)
+{
+	struct udp_address listen, status;
+
+	if (udp_address_parse(s->listen, &listen) < 0)
+		return mistake(r, key_place(scope, "source"),
+			       "[sensor %s] source = udp: needs listen = ADDRESS:PORT", s->name);
+	if (s->interface[0] && !udp_address_is_multicast(&listen))
+		return mistake(r, key_place(scope, "interface"),
+			       "[sensor %s] interface = %s: is where a multicast group is joined, and "
+			       "listen = %s is none", s->name, s->interface, s->listen);
+	if (s->listen_status[0] && udp_address_parse(s->listen_status, &status) == 0 &&
+	    udp_address_equal(&listen, &status))
+		return mistake(r, key_place(scope, "listen_status"),
+			       "[sensor %s] listen_status = %s: is the same as listen, where all that "
+			       "comes is looked at; leave it empty", s->name, s->listen_status);
+	return 0;
+}
+
+static int check_imu(struct reader *r, const struct scope *scope, const struct sensor_config *s)
+{
+	if (!s->imu)
+		return 0;
+	if (s->source == SOURCE_KIND_SIM ||
+	    (s->source == SOURCE_KIND_DEVICE && s->device_packets != DEVICE_PACKETS_DECODE))
+		return mistake(r, key_place(scope, "imu"),
+			       "[sensor %s] imu = yes: needs packets that lidard decodes: source = udp, "
+			       "replay, or device with device_packets = decode", s->name);
+	if (strlen(s->name) + strlen(CONFIG_SIDE_SUFFIX) >= sizeof(s->name))
+		return mistake(r, key_place(scope, "imu"),
+			       "[sensor %s] imu = yes: %s%s would be longer than %u bytes; the sensor's "
+			       "name must be shorter", s->name, s->name, CONFIG_SIDE_SUFFIX,
+			       LIDARD_SENSOR_NAME_MAX - 1);
+	return 0;
+}
+
 static int check_sensor(struct reader *r, const struct scope *scope, const struct sensor_config *s)
 {
 	struct place first = key_place(scope, "first_slice_bytes");
 	struct place slice = key_place(scope, "slice_bytes");
+	int error = 0;
 
 	if (s->first_slice_bytes > s->slice_bytes)
 		return mistake(r, is_later(slice, first) ? slice : first,
@@ -546,13 +583,56 @@ static int check_sensor(struct reader *r, const struct scope *scope, const struc
 		return mistake(r, key_place(scope, "source"),
 			       "[sensor %s] source = replay: needs replay_file = /path/of/the/capture",
 			       s->name);
-	if (s->source == SOURCE_KIND_DEVICE) {
-		int error = check_device(r, scope, s);
+	if (s->source == SOURCE_KIND_DEVICE)
+		error = check_device(r, scope, s);
+	if (s->source == SOURCE_KIND_UDP)
+		error = check_udp(r, scope, s);
+	if (error == 0)
+		error = check_imu(r, scope, s);
+	return error < 0 ? error : check_room(r, scope, s);
+}
 
-		if (error < 0)
-			return error;
+/** Its stream of what is no points: the sensor's own keys, but for what makes a small stream. */
+static struct sensor_config make_side(const struct sensor_config *s)
+{
+	struct sensor_config side = *s;
+
+	memset(side.name, 0, sizeof(side.name));
+	snprintf(side.name, sizeof(side.name), "%.*s%s",
+		 (int)(sizeof(side.name) - sizeof(CONFIG_SIDE_SUFFIX)), s->name,
+		 CONFIG_SIDE_SUFFIX);
+	side.source = SOURCE_KIND_SIDE;
+	side.imu = false;
+	side.slice_bytes = CONFIG_SIDE_BYTES;
+	side.first_slice_bytes = 0;
+	side.loans = CONFIG_SIDE_LOANS;
+	side.subscriber_slices = CONFIG_SIDE_SUBSCRIBER_SLICES;
+	side.queue = CONFIG_SIDE_QUEUE;
+	side.held = CONFIG_SIDE_HELD;
+	return side;
+}
+
+static int add_sides(struct reader *r)
+{
+	const unsigned int count = r->config->sensor_count;
+	struct sensor_config *sensors;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (!r->config->sensors[i].imu)
+			continue;
+		if (r->config->sensor_count == LIDARD_SENSORS_MAX)
+			return mistake(r, key_place(&r->scopes[SCOPE_SENSOR + i], "imu"),
+				       "[sensor %s] imu = yes: at most %u sensors, and such a stream counts "
+				       "as one", r->config->sensors[i].name, LIDARD_SENSORS_MAX);
+		sensors = reallocarray(r->config->sensors, r->config->sensor_count + 1,
+				       sizeof(*sensors));
+		if (!sensors)
+			return problem_set(r->problem, -ENOMEM, "no memory for the sensors");
+		r->config->sensors = sensors;
+		sensors[r->config->sensor_count++] = make_side(&sensors[i]);
 	}
-	return check_room(r, scope, s);
+	return 0;
 }
 
 /** The checks over several keys, when all files are read. */
@@ -566,6 +646,9 @@ static int finish(struct reader *r, struct config **ret_config)
 		if (error < 0)
 			return error;
 	}
+	error = add_sides(r);
+	if (error < 0)
+		return error;
 	*ret_config = STEAL(r->config);
 	return 0;
 }
@@ -621,10 +704,27 @@ bool sensor_config_equal(const struct sensor_config *a, const struct sensor_conf
 	if (strcmp(a->name, b->name) != 0)
 		return false;
 	for (i = 0; i < config_key_count; i++)
-		if (config_keys[i].section == CONFIG_SECTION_SENSOR &&
+		if (config_keys[i].section == CONFIG_SECTION_SENSOR && !config_keys[i].live &&
 		    !config_key_equal(&config_keys[i], a, b))
 			return false;
 	return true;
+}
+
+bool sensor_config_follow(struct sensor_config *running, const struct sensor_config *wanted)
+{
+	const struct config_key *key;
+	bool changed = false;
+	unsigned int i;
+
+	for (i = 0; i < config_key_count; i++) {
+		key = &config_keys[i];
+		if (key->section != CONFIG_SECTION_SENSOR || !key->live ||
+		    config_key_equal(key, running, wanted))
+			continue;
+		memcpy((char *)running + key->offset, (const char *)wanted + key->offset, key->size);
+		changed = true;
+	}
+	return changed;
 }
 
 struct decoder_sensor sensor_config_decoder(const struct sensor_config *s)
@@ -633,5 +733,7 @@ struct decoder_sensor sensor_config_decoder(const struct sensor_config *s)
 		.name = s->name,
 		.model = s->model,
 		.metadata_path = s->metadata,
+		.calibration_path = s->calibration,
+		.cut_angle_deg = s->cut_angle_deg,
 	};
 }

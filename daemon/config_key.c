@@ -26,6 +26,7 @@ static const char *const sources[] = {
 	[SOURCE_KIND_SIM] = "sim",
 	[SOURCE_KIND_REPLAY] = "replay",
 	[SOURCE_KIND_DEVICE] = "device",
+	[SOURCE_KIND_UDP] = "udp",
 	NULL,
 };
 
@@ -81,7 +82,7 @@ const struct config_key config_keys[] = {
 
 	{ SENSOR(source), .kind = CONFIG_CHOICE, .choices = sources, .fallback = "sim",
 	  .help = "Where the points come from: a synthetic scene, a capture of a sensor's "
-		  "packets, or a device of the lidar_ring kernel module." },
+		  "packets, a device of the lidar_ring kernel module, or a sensor on the network." },
 	{ SENSOR(slice_bytes), .kind = CONFIG_BYTES, .fallback = "1M",
 	  .min = LIDARD_SLICE_BYTES_MIN, .max = LIDARD_SLICE_BYTES_MAX,
 	  .help = "Most payload of a slice. A frame is published slice by slice, each as soon as "
@@ -105,6 +106,13 @@ const struct config_key config_keys[] = {
 	{ SENSOR(crc), .kind = CONFIG_SWITCH, .fallback = "no",
 	  .help = "Put a CRC-32C of the payload into every slice. Costs one pass over the data." },
 
+	{ SENSOR(imu), .kind = CONFIG_SWITCH, .fallback = "no",
+	  .help = "Publish what the sensor's IMU and its satellite receiver say, too, as a stream "
+		  "of its own with the name NAME/imu: a slice for each packet that is no points "
+		  "(Ouster: IMU; Velodyne: position). Where they go to a port of their own, "
+		  "listen_status names it. Not for source = sim, nor for a device whose packets "
+		  "are not decoded. Takes some 7 MiB of shared memory." },
+
 	{ SENSOR(sim_beams), .kind = CONFIG_COUNT, .fallback = "128", .min = 1, .max = 1024,
 	  .help = "source = sim: beams of the synthetic sensor." },
 	{ SENSOR(sim_columns), .kind = CONFIG_COUNT, .fallback = "1024", .min = 1, .max = 1048576,
@@ -121,6 +129,13 @@ const struct config_key config_keys[] = {
 	  .help = "source = sim: bytes of points per second, for load tests: revolutions are "
 		  "played so fast that this rate results. 0: what beams, columns, returns and "
 		  "sim_hz give." },
+	{ SENSOR(sim_fill_delay_us), .kind = CONFIG_COUNT, .fallback = "0", .max = CONFIG_DELAY_US_MAX,
+	  .help = "source = sim: a fault, for tests: microseconds that each slice takes longer from "
+		  "its first byte until it is filled. The sensor stands still meanwhile: it is "
+		  "slower, and loses nothing." },
+	{ SENSOR(sim_ready_delay_us), .kind = CONFIG_COUNT, .fallback = "0",
+	  .max = CONFIG_DELAY_US_MAX,
+	  .help = "source = sim: the same, from when the slice is filled until lidard knows of it." },
 
 	{ SENSOR(replay_file), .kind = CONFIG_PATH, .empty_allowed = true, .fallback = "",
 	  .help = "source = replay: the capture (pcap or pcapng). Needed there." },
@@ -152,15 +167,67 @@ const struct config_key config_keys[] = {
 		  "each reader that wants points, or decode them, which is a copy and takes the "
 		  "keys below." },
 
-	{ SENSOR(decoder), .kind = CONFIG_WORD, .fallback = "ouster",
-	  .help = "How packets are decoded: ouster." },
+	{ SENSOR(listen), .kind = CONFIG_ENDPOINT, .empty_allowed = true, .fallback = "",
+	  .help = "source = udp: address and port that the sensor sends its packets to: of this "
+		  "machine, 0.0.0.0 for any of them and for broadcasts, or a multicast group. "
+		  "Needed there. Sensors may share it." },
+	{ SENSOR(listen_status), .kind = CONFIG_ENDPOINT, .empty_allowed = true, .fallback = "",
+	  .help = "source = udp: where the sensor sends its position packets (Velodyne, port 8308) or "
+		  "DIFOP packets (RoboSense, port 7788), which say whether its clock is locked, or "
+		  "its IMU packets (Ouster, port 7503). "
+		  "Empty: they are only heard if they come to listen, too." },
+	{ SENSOR(interface), .kind = CONFIG_INTERFACE, .empty_allowed = true, .fallback = "",
+	  .help = "source = udp: the network interface at which the multicast group is joined. "
+		  "Empty: the one that routes lead to." },
+	{ SENSOR(from), .kind = CONFIG_ADDRESS, .empty_allowed = true, .fallback = "",
+	  .help = "source = udp: the sensor's address; packets of others are ignored. Empty: the "
+		  "first that sends what the decoder takes for this sensor's. To be set where "
+		  "sensors share an address and their packets carry no serial number." },
+	{ SENSOR(silence_ms), .kind = CONFIG_COUNT, .fallback = "1000", .min = 10, .max = 3600000,
+	  .zero_allowed = true,
+	  .help = "source = udp: after so many milliseconds without a packet the sensor is shown as "
+		  "silent. 0: never." },
+	{ SENSOR(receive_buffer), .kind = CONFIG_BYTES, .fallback = "0", .zero_allowed = true,
+	  .min = 4 * KIB, .max = GIB,
+	  .help = "source = udp: bytes of packets that may wait in the kernel while lidard is busy; "
+		  "what comes beyond is lost, and counted. 0: what this sensor sends in a quarter "
+		  "of a second." },
+
+	{ SENSOR(decoder), .kind = CONFIG_WORD, .fallback = "auto",
+	  .help = "How packets are decoded: ouster, velodyne, hesai or robosense. auto: as model "
+		  "says, or an Ouster's where there is metadata." },
 	{ SENSOR(model), .kind = CONFIG_WORD, .empty_allowed = true, .fallback = "",
-	  .help = "The sensor's model, where the decoder cannot learn it from the data." },
+	  .help = "The sensor's model (OS-1-128, VLP-16, Puck Hi-Res, HDL-32E, VLP-32C, VLS-128, "
+		  "Pandar40P, Pandar64, PandarQT64, PandarQT128, PandarXT16, PandarXT32, "
+		  "PandarXT32M, Helios-16P), or its vendor, where the model is learnt from the data. A model that is named "
+		  "counts, whatever the data say of themselves; packets of another Hesai are not "
+		  "decoded." },
 	{ SENSOR(metadata), .kind = CONFIG_PATH, .empty_allowed = true, .fallback = "",
 	  .help = "Metadata file of the sensor (Ouster: the JSON file that belongs to the "
 		  "capture)." },
 	{ SENSOR(calibration), .kind = CONFIG_PATH, .empty_allowed = true, .fallback = "",
-	  .help = "Calibration file of the sensor, where the decoder needs one." },
+	  .help = "Calibration file of the sensor, where the decoder needs one: the YAML file of a "
+		  "Velodyne, needed for VLP-32C and VLS-128; the CSV file of a Hesai or RoboSense, "
+		  "always needed: channel, elevation and azimuth offset in degrees, a row each." },
+	{ SENSOR(sensor_clock), .kind = CONFIG_CHOICE, .choices = time_choice_names, .fallback = "auto",
+	  .help = "What the clock of a sensor that sends packets counts: auto: what its metadata or "
+		  "the format of its packets say and arrival times confirm; ptp: a PTP master's "
+		  "time, TAI if arrival times do not show another; gps: UTC, or the time of the "
+		  "hour, from PPS and NMEA; boot: since it was switched on, or any epoch of its "
+		  "own; tai, utc, hour. A clock that turns out to be another is told once, and "
+		  "tai, utc and gps then get no offset. What the sensor cannot be is refused." },
+	{ SENSOR(cut_angle_deg), .kind = CONFIG_REAL, .fallback = "0", .real_min = 0,
+	  .real_max = 359.99,
+	  .help = "Sensors that do not number their revolutions (all but Ouster): the azimuth at "
+		  "which a frame ends and the next begins, in degrees as the sensor counts "
+		  "them." },
+	{ SENSOR(pose), .kind = CONFIG_POSE, .empty_allowed = true, .live = true, .fallback = "",
+	  .help = "Where the sensor is mounted, as clients are told: x y z in metres and roll "
+		  "pitch yaw in degrees, or x y z and a unit quaternion x y z w. It takes points "
+		  "of the sensor's frame to the base frame, that of the vehicle or robot. Angles "
+		  "are about the axes of the base frame: first roll about x, then pitch about y, "
+		  "then yaw about z. Points are published in the sensor's frame all the same. "
+		  "Empty: not known." },
 };
 
 const unsigned int config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
@@ -301,6 +368,8 @@ static int read_choice(const struct config_key *key, const char *text, unsigned 
 
 static bool text_is_right(const struct config_key *key, const char *text)
 {
+	struct udp_address endpoint;
+
 	if (!*text)
 		return key->empty_allowed;
 	if (strlen(text) >= key->size)
@@ -311,6 +380,13 @@ static bool text_is_right(const struct config_key *key, const char *text)
 		return text[0] == '/' && !strstr(text, " #") && !strstr(text, " ;");
 	case CONFIG_GROUP:
 		return strchr(LOWER "_", text[0]) && !text[strspn(text, LOWER DIGITS "_-")];
+	case CONFIG_ENDPOINT:
+		return udp_address_parse(text, &endpoint) == 0;
+	case CONFIG_ADDRESS:
+		return udp_address_parse_host(text, &endpoint.address) == 0;
+	case CONFIG_INTERFACE:
+		/* what the kernel takes: anything but blanks and "/", even ":" for old aliases */
+		return !text[strcspn(text, "/ \t")] && text[0] != '.';
 	default:
 		return !text[strspn(text, LOWER UPPER DIGITS ".+_- ")];
 	}
@@ -342,12 +418,18 @@ int config_key_read(const struct config_key *key, const char *text, void *base)
 		return 0;
 	case CONFIG_PATH:
 	case CONFIG_GROUP:
+	case CONFIG_ENDPOINT:
+	case CONFIG_ADDRESS:
+	case CONFIG_INTERFACE:
 	case CONFIG_WORD:
 		if (!text_is_right(key, text))
 			return -EINVAL;
 		memset(member, 0, key->size);
 		memcpy(member, text, strlen(text));
 		return 0;
+	case CONFIG_POSE:
+		assert(key->size == sizeof(struct pose));
+		return *text || key->empty_allowed ? pose_read(text, member) : -EINVAL;
 	}
 	return -EINVAL;
 }
@@ -410,9 +492,23 @@ void config_key_limits(const struct config_key *key, char *text, size_t size)
 	case CONFIG_GROUP:
 		snprintf(text, size, "a group's name of at most %zu bytes%s", key->size - 1, or_empty);
 		return;
+	case CONFIG_ENDPOINT:
+		snprintf(text, size, "an IPv4 ADDRESS:PORT%s", or_empty);
+		return;
+	case CONFIG_ADDRESS:
+		snprintf(text, size, "an IPv4 address%s", or_empty);
+		return;
+	case CONFIG_INTERFACE:
+		snprintf(text, size, "an interface's name of at most %zu bytes%s", key->size - 1,
+			 or_empty);
+		return;
 	case CONFIG_WORD:
 		snprintf(text, size, "at most %zu letters, digits, blanks or any of _+-.%s",
 			 key->size - 1, or_empty);
+		return;
+	case CONFIG_POSE:
+		snprintf(text, size, "6 numbers (up to %g m, %g degrees) or 7 (a unit quaternion)%s",
+			 POSE_METRES_MAX, POSE_DEGREES_MAX, or_empty);
 		return;
 	}
 }

@@ -46,8 +46,16 @@ enum config_kind {
 	CONFIG_PATH,
 	/** char []: a Unix group; empty where empty_allowed. */
 	CONFIG_GROUP,
+	/** char []: IPv4 ADDRESS:PORT; empty where empty_allowed. */
+	CONFIG_ENDPOINT,
+	/** char []: IPv4 address; empty where empty_allowed. */
+	CONFIG_ADDRESS,
+	/** char []: a network interface's name; empty where empty_allowed. */
+	CONFIG_INTERFACE,
 	/** char []: letters, digits and .+_- and blanks inside; empty where empty_allowed. */
 	CONFIG_WORD,
+	/** struct pose; empty where empty_allowed. */
+	CONFIG_POSE,
 };
 
 struct config_key {
@@ -63,6 +71,8 @@ struct config_key {
 	/** 0 is right too, though below min. */
 	bool zero_allowed;
 	bool empty_allowed;
+	/** A running sensor takes a new value over at a reload; others are begun anew by it. */
+	bool live;
 	double real_min;
 	double real_max;
 	/** Ends with NULL. */

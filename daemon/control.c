@@ -17,10 +17,10 @@
 #include "common/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/sensor_info.h"
 #include "daemon/sink_iox.h"
 #include "daemon/status.h"
 #include "daemon/varlink.h"
-#include "decoder/metadata_file.h"
 #include "lidard/control.h"
 
 /* Connections at the same time; more are turned away. */
@@ -33,6 +33,7 @@ struct control {
 	int spare_fd;
 	char path[108];
 	unsigned int connections;
+	unsigned int recordings;
 	LIST_HEAD(, connection) list;
 };
 
@@ -43,6 +44,8 @@ struct connection {
 	struct varlink *varlink;
 	/* After Hello. */
 	struct client *client;
+	/* After RecordPackets. */
+	struct packet_tap *tap;
 };
 
 static struct connection *connection_of(struct varlink *v)
@@ -221,6 +224,17 @@ static unsigned int count_all(const struct daemon *daemon)
 	return count;
 }
 
+static void reply_too_many(struct varlink *v, const char *what, unsigned int limit)
+{
+	json_object *o = json_object_new_object();
+	char text[80];
+
+	json_object_object_add(o, "what", json_object_new_string(what));
+	json_object_object_add(o, "limit", varlink_uint(limit));
+	snprintf(text, sizeof(text), "too many %s: %u is the limit", what, limit);
+	varlink_error(v, LIDARD_ERROR_LIMIT, o, text);
+}
+
 /*
  * One subscriber too many of a sensor would seem connected and get nothing; one
  * too many of RouDi would lose its transport.  Return: was it refused?
@@ -238,19 +252,12 @@ static bool reply_limit(struct varlink *v, const struct connection *c, const str
 		  LIDARD_SENSOR_SUBSCRIPTIONS_MAX },
 		{ "subscriptions", count_all(c->control->daemon), LIDARD_ALL_SUBSCRIPTIONS_MAX },
 	};
-	json_object *o;
-	char text[80];
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		if (limits[i].count < limits[i].limit)
 			continue;
-		o = json_object_new_object();
-		json_object_object_add(o, "what", json_object_new_string(limits[i].what));
-		json_object_object_add(o, "limit", varlink_uint(limits[i].limit));
-		snprintf(text, sizeof(text), "too many %s: %u is the limit", limits[i].what,
-			 limits[i].limit);
-		varlink_error(v, LIDARD_ERROR_LIMIT, o, text);
+		reply_too_many(v, limits[i].what, limits[i].limit);
 		return true;
 	}
 	return false;
@@ -325,36 +332,89 @@ static void call_get_status(struct varlink *v, json_object *parameters)
 	varlink_reply(v, o, -1);
 }
 
-static json_object *describe_decoder(const struct sensor_config *s, const char *metadata)
+/* The sensor a call is about. Return: NULL: there is none, and the call is answered. */
+static const struct sensor *find_sensor(struct varlink *v, json_object *parameters)
 {
-	json_object *o = json_object_new_object();
+	const struct sensor *sensor;
+	const char *name;
 
-	json_object_object_add(o, "decoder", json_object_new_string(s->decoder));
-	json_object_object_add(o, "model", json_object_new_string(s->model));
-	json_object_object_add(o, "metadata", json_object_new_string(metadata));
-	return o;
+	if (!varlink_get_string(parameters, "sensor", &name)) {
+		reply_invalid(v, "sensor", "a string");
+		return NULL;
+	}
+	sensor = daemon_find_sensor(connection_of(v)->control->daemon, name);
+	if (!sensor)
+		reply_no_sensor(v, name);
+	return sensor;
+}
+
+static void call_get_sensor(struct varlink *v, json_object *parameters)
+{
+	const struct sensor *sensor = find_sensor(v, parameters);
+	json_object *o;
+
+	if (!sensor)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "sensor", sensor_info_get(sensor));
+	varlink_reply(v, o, -1);
 }
 
 /* What a reader needs to decode a sensor's packets by itself. */
 static void call_get_decoder(struct varlink *v, json_object *parameters)
 {
-	CLEANUP(cleanup_free) char *metadata = NULL;
-	const struct sensor *sensor;
+	const struct sensor *sensor = find_sensor(v, parameters);
 	struct problem problem;
-	const char *name;
-	size_t bytes;
+	json_object *o;
 
-	if (!varlink_get_string(parameters, "sensor", &name))
-		return reply_invalid(v, "sensor", "a string");
-	sensor = daemon_find_sensor(connection_of(v)->control->daemon, name);
 	if (!sensor)
-		return reply_no_sensor(v, name);
-	if (!sensor->config.metadata[0])
-		return varlink_reply(v, describe_decoder(&sensor->config, ""), -1);
-	if (metadata_file_read(sensor->config.metadata, LIDARD_METADATA_BYTES_MAX, &metadata, &bytes,
-			       &problem) < 0)
+		return;
+	if (sensor_info_get_decoder(sensor, &o, &problem) < 0)
 		return varlink_error(v, LIDARD_ERROR_NO_METADATA, NULL, problem.text);
-	varlink_reply(v, describe_decoder(&sensor->config, metadata), -1);
+	varlink_reply(v, o, -1);
+}
+
+static void reply_no_packets(struct varlink *v, const struct sensor *s)
+{
+	json_object *o = json_object_new_object();
+	char text[160];
+
+	snprintf(text, sizeof(text), "sensor %s (source = %s) has no packets to record",
+		 s->config.name, s->source->ops->name);
+	json_object_object_add(o, "sensor", json_object_new_string(s->config.name));
+	varlink_error(v, LIDARD_ERROR_NO_PACKETS, o, text);
+}
+
+#define RECORDING_BYTES_ALLOWED "0 or a number from 262144 to 67108864"
+_Static_assert(LIDARD_RECORDING_BYTES_MIN == 262144 && LIDARD_RECORDING_BYTES_MAX == 67108864,
+	       "RECORDING_BYTES_ALLOWED");
+
+/* The tap lives as long as the connection, or the sensor. */
+static void call_record_packets(struct varlink *v, json_object *parameters)
+{
+	const struct sensor *sensor = find_sensor(v, parameters);
+	struct connection *c = connection_of(v);
+	uint64_t bytes;
+	int r;
+
+	if (!sensor)
+		return;
+	if (!varlink_get_uint(parameters, "bytes", &bytes) ||
+	    (bytes && (bytes < LIDARD_RECORDING_BYTES_MIN || bytes > LIDARD_RECORDING_BYTES_MAX)))
+		return reply_invalid(v, "bytes", RECORDING_BYTES_ALLOWED);
+	if (!sensor->source->has_packets)
+		return reply_no_packets(v, sensor);
+	if (c->tap)
+		return reply_too_many(v, "recordings of one connection", 1);
+	if (c->control->recordings >= LIDARD_RECORDINGS_MAX)
+		return reply_too_many(v, "recordings of packets", LIDARD_RECORDINGS_MAX);
+	bytes = bytes ? (bytes + 4095) / 4096 * 4096 : LIDARD_RECORDING_BYTES_DEFAULT;
+	r = packet_tap_new(&sensor->source->taps, bytes, &c->tap);
+	if (r < 0)
+		return varlink_error(v, LIDARD_ERROR_LIMIT, NULL,
+				     "lidard has no memory for a recording of packets");
+	c->control->recordings++;
+	varlink_reply(v, NULL, c->tap->fd);
 }
 
 static const struct {
@@ -367,6 +427,8 @@ static const struct {
 	{ LIDARD_METHOD_UNSUBSCRIBE, call_unsubscribe },
 	{ LIDARD_METHOD_GET_STATUS, call_get_status },
 	{ LIDARD_METHOD_GET_DECODER, call_get_decoder },
+	{ LIDARD_METHOD_GET_SENSOR, call_get_sensor },
+	{ LIDARD_METHOD_RECORD_PACKETS, call_record_packets },
 	{ "org.varlink.service.GetInfo", call_get_info },
 };
 
@@ -391,6 +453,9 @@ static void control_closed(struct varlink *v)
 
 	if (c->client)
 		client_put(c->client, v->id);
+	if (c->tap)
+		c->control->recordings--;
+	packet_tap_free(c->tap);
 	c->control->connections--;
 	LIST_REMOVE(c, link);
 	free(c);

@@ -152,6 +152,28 @@ static int health_tick(struct loop_timer *timer)
 
 /* ---- configuration ---- */
 
+static int name_sensor(struct problem *problem, int error, const struct sensor_config *config,
+		       const struct problem *what)
+{
+	return problem_set(problem, error, "sensor %s: %s", config->name, what->text);
+}
+
+/* The streams NAME/imu belong to those of NAME, which come before them. */
+static void connect_sides(struct daemon *d)
+{
+	char name[LIDARD_SENSOR_NAME_MAX + sizeof(CONFIG_SIDE_SUFFIX)];
+	struct sensor *s, *side;
+
+	LIST_FOREACH(s, &d->sensors, link) {
+		if (!s->config.imu)
+			continue;
+		snprintf(name, sizeof(name), "%s" CONFIG_SIDE_SUFFIX, s->config.name);
+		side = daemon_find_sensor(d, name);
+		if (side)
+			sensor_connect(s, side);
+	}
+}
+
 /* Return: 0, or what the first of those said that cannot be offered; the others are. */
 static int add_sensors(struct daemon *d, struct problem *problem)
 {
@@ -163,15 +185,18 @@ static int add_sensors(struct daemon *d, struct problem *problem)
 	for (i = 0; i < d->config->sensor_count; i++) {
 		s = daemon_find_sensor(d, d->config->sensors[i].name);
 		if (!s) {
-			r = sensor_new(d->loop, &d->config->sensors[i], &s, &trouble);
+			r = sensor_new(d->loop, &d->config->sensors[i], &d->ports, &s, &trouble);
 			if (r < 0 && error == 0)
-				error = problem_set(problem, r, "%s", trouble.text);
+				error = name_sensor(problem, r, &d->config->sensors[i], &trouble);
 			if (r < 0)
 				continue;
 			log_msg(LOG_INFO, s->config.name, 0, "offered (source %s)",
 				s->source->ops->name);
 		} else {
 			LIST_REMOVE(s, link);
+			if (sensor_config_follow(&s->config, &d->config->sensors[i]))
+				log_msg(LOG_INFO, s->config.name, 0,
+					"has another pose; its stream goes on");
 		}
 		if (last)
 			LIST_INSERT_AFTER(last, s, link);
@@ -179,6 +204,7 @@ static int add_sensors(struct daemon *d, struct problem *problem)
 			LIST_INSERT_HEAD(&d->sensors, s, link);
 		last = s;
 	}
+	connect_sides(d);
 	return error;
 }
 
@@ -201,7 +227,9 @@ static void drop_sensors(struct daemon *d, const struct config *config)
 	for (s = LIST_FIRST(&d->sensors); s; s = next) {
 		next = LIST_NEXT(s, link);
 		wanted = config ? find_config(config, s->config.name) : NULL;
-		if (wanted && sensor_config_equal(wanted, &s->config))
+		/* a side stream goes with the one it belongs to, which comes before it */
+		if (wanted && sensor_config_equal(wanted, &s->config) &&
+		    (s->config.source != SOURCE_KIND_SIDE || s->main))
 			continue;
 		log_msg(LOG_INFO, s->config.name, 0,
 			wanted ? "configured anew" : config ? "removed" : "stopped");
@@ -215,6 +243,7 @@ int daemon_load_config(const char *path, struct config **ret_config, struct pool
 		       struct problem *problem)
 {
 	struct config *config;
+	struct problem trouble;
 	unsigned int i;
 	int r;
 
@@ -222,8 +251,11 @@ int daemon_load_config(const char *path, struct config **ret_config, struct pool
 	if (r < 0)
 		return r;
 	r = pool_plan_make(config, ret_plan, problem);
-	for (i = 0; r == 0 && i < config->sensor_count; i++)
-		r = source_check(&config->sensors[i], problem);
+	for (i = 0; r == 0 && i < config->sensor_count; i++) {
+		r = source_check(&config->sensors[i], &trouble);
+		if (r < 0)
+			name_sensor(problem, r, &config->sensors[i], &trouble);
+	}
 	if (r < 0) {
 		config_free(config);
 		return r;
@@ -392,6 +424,22 @@ static void wait_for_devices(struct daemon *d)
 	}
 }
 
+/* Of the service manager: lidard itself may have no right to the network. */
+static void inherit_socket(void *data, int fd, const char *name)
+{
+	struct daemon *d = data;
+	char address[UDP_ADDRESS_TEXT_MAX];
+	struct problem problem;
+
+	if (udp_ports_inherit(&d->ports, fd, name, &problem) < 0) {
+		log_msg(LOG_WARNING, NULL, 0, "%s; it is not used", problem.text);
+		return;
+	}
+	udp_address_format(&d->ports.inherited[d->ports.inherited_count - 1].address, address);
+	log_msg(LOG_INFO, NULL, 0, "the service manager handed over a socket for %s, named \"%s\"",
+		address, name);
+}
+
 static int daemon_open(struct daemon *d, struct problem *problem)
 {
 	int r;
@@ -416,8 +464,10 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 					 d->config->reclaim_helper, problem);
 	if (r == 0)
 		r = control_new(d, d->config->socket, d->config->reader_group, &d->control, problem);
-	if (r == 0)
+	if (r == 0) {
+		notify_take_sockets(inherit_socket, d);
 		r = add_sensors(d, problem);
+	}
 	if (r < 0)
 		return r;
 	r = loop_timer_init(d->loop, &d->health_timer, health_tick);
@@ -457,6 +507,7 @@ void daemon_deinit(struct daemon *d)
 	d->control = control_free(d->control);
 	if (d->clients.loop)
 		client_registry_deinit(&d->clients);
+	udp_ports_deinit(&d->ports);
 	d->broker = broker_free(d->broker);
 	fd = d->signal_watch.fd;
 	loop_remove(d->loop, &d->signal_watch);

@@ -23,6 +23,7 @@
 #include "daemon/memory_access.h"
 #include "daemon/pool.h"
 #include "daemon/sensor.h"
+#include "daemon/udp_port.h"
 
 struct broker;
 struct control;
@@ -48,6 +49,8 @@ struct daemon {
 	const char *broker_id;
 	struct memory_access access;
 	struct client_registry clients;
+	/** Where sensors on the network are listened to. */
+	struct udp_ports ports;
 	struct sensor_list sensors;
 	struct control *control;
 	struct loop_watch signal_watch;

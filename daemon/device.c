@@ -220,11 +220,10 @@ int device_start(struct device *d, uint32_t flags, struct problem *problem)
 	return r < 0 ? problem_set(problem, r, "%s does not start: %s", d->path, strerror(-r)) : 0;
 }
 
-void device_stop(struct device *d)
+int device_stop(struct device *d)
 {
 	/* a device that is gone writes nothing either */
-	if (d->fd >= 0)
-		call(d, LIDAR_RING_IOC_STOP, NULL);
+	return d->fd >= 0 && call(d, LIDAR_RING_IOC_STOP, NULL) == -EIO ? -EIO : 0;
 }
 
 int device_get_stats(const struct device *d, struct lidar_ring_stats *ret_stats)

@@ -71,8 +71,8 @@ int device_make_memory(struct device *d, uint32_t slot_count, uint64_t slot_byte
 
 /** device_start() - @flags: LIDAR_RING_START_* */
 int device_start(struct device *d, uint32_t flags, struct problem *problem);
-/** device_stop() - wait until it writes nothing any more. Idempotent. */
-void device_stop(struct device *d);
+/** device_stop() - wait until it writes nothing any more. Idempotent. Return: 0; -EIO it does not stop. */
+int device_stop(struct device *d);
 /** Return: 0; -ENODEV it is gone. */
 int device_get_stats(const struct device *d, struct lidar_ring_stats *ret_stats);
 /** device_get_state() - Return: enum lidar_ring_state; -ENODEV it is gone. */

@@ -41,16 +41,16 @@ int device_decode_new(const struct sensor_config *config, struct source *source,
 		      struct device_decode **ret_decode, struct problem *problem)
 {
 	CLEANUP(cleanup_decode) struct device_decode *d = calloc(1, sizeof(*d));
-	const struct decoder_ops *ops = decoder_find(config->decoder);
+	const struct decoder_ops *ops;
 	struct decoder_sensor sensor;
 	int r;
 
 	if (!d)
-		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
-	if (!ops)
-		return problem_set(problem, -EINVAL, "sensor %s: there is no decoder \"%s\"",
-				   config->name, config->decoder);
+		return problem_set(problem, -ENOMEM, "out of memory");
 	sensor = sensor_config_decoder(config);
+	r = decoder_choose(config->decoder, &sensor, &ops, problem);
+	if (r < 0)
+		return r;
 	r = ops->open(&sensor, &d->decoder, problem);
 	if (r < 0)
 		return r;
@@ -60,6 +60,7 @@ int device_decode_new(const struct sensor_config *config, struct source *source,
 	source_restart_seq(source);
 	snprintf(source->model, sizeof(source->model), "%s", d->decoder->geometry.model);
 	snprintf(source->serial, sizeof(source->serial), "%s", d->decoder->geometry.serial);
+	source_facts_learn(&source->facts, d->decoder);
 	d->source = source;
 	*ret_decode = STEAL(d);
 	return 0;

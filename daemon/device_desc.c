@@ -46,6 +46,9 @@ static int check_order(const struct device_stream *s, const struct lidar_ring_de
 	if (d->frame_id == s->wire_frame && d->slice_index < s->next_index)
 		return problem_set(problem, -EPROTO, "slice %u of frame %u came after slice %u",
 				   d->slice_index, d->frame_id, s->next_index - 1);
+	if (d->frame_id == s->wire_frame && !s->in_frame)
+		return problem_set(problem, -EPROTO, "slice %u of frame %u came after its last, %u",
+				   d->slice_index, d->frame_id, s->next_index - 1);
 	if ((int32_t)(d->frame_id - s->wire_frame) < 0)
 		return problem_set(problem, -EPROTO, "frame %u came after frame %u", d->frame_id,
 				   s->wire_frame);

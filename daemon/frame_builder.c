@@ -2,16 +2,12 @@
 /*
  * frame_builder.c - see frame_builder.h
  *
- * Columns and slices are numbered through all frames: column number = frame *
- * columns per frame + place, slice number alike.  next_slice is the first not
- * yet begun; up to OPEN_MAX slices before it are open, oldest first, and they
- * are finished in that order.  A column beyond the open slices has those up to
- * its own begun (one that gets no column in the end is published empty); a
- * column before them is late.  Frames of which nothing came are passed over.
- *
- * Drops and filled slices are numbered in the order in which they are handed
- * out: a drop that comes after a slice that still waits to be taken is noted
- * with that slice.
+ * What a builder owns has files of its own: how slices lie in a frame
+ * (frame_layout.c), where a packet stands to those before (packet_stream.c),
+ * where frames end and what of them is lost (frame_cutter.h: frame_columns.c or
+ * frame_turns.c), the loans (loan_stock.c), the slices that are open
+ * (slice_window.c, open_slice.c).  Here a packet is judged, and taken in column by
+ * column.
  */
 #include "daemon/frame_builder.h"
 
@@ -21,82 +17,42 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/crc32c.h"
 #include "daemon/config.h"
-#include "daemon/open_slice.h"
+#include "daemon/frame_columns.h"
+#include "daemon/frame_turns.h"
+#include "daemon/loan_stock.h"
+#include "daemon/packet_stream.h"
+#include "daemon/slice_window.h"
+#include "daemon/source_side.h"
 
-/** Slices open at once: where a slice is as small as a packet, reordering spans several. */
-#define OPEN_MAX 4
-/** A slice waits for its columns until others come that lie so many packets beyond it. */
-#define REORDER_PACKETS 2
-/** Loans in the builder's hands, at most; config.h limits loans to as many. */
-#define LOANS_MAX 256
-/** A column window with a hole lets packets run ahead of their nominal columns, by less than two. */
-#define EARLY_PACKETS 4
-/** A jump of more frames forward is another recording or a restarted sensor, not loss. */
-#define JUMP_FRAMES_MAX 1000
-/** So many packets in a row, all more than this many frames back: the sensor began anew. */
-#define BEHIND_PACKETS_MAX 8
-#define BEHIND_FRAMES 2
-/** Frame numbers beyond this are nonsense; below it, column numbers cannot overflow. */
-#define FRAME_MAX (1ull << 44)
-
-/** A loan that waits to be taken. */
-struct filled {
-	struct loan *loan;
-	/** Slices dropped for want of a loan after this one. */
-	uint64_t drops_after;
-};
+/**
+ * Asking for the thread's CPU time is a system call, twice a packet: as dear as decoding a small
+ * one.  One packet in so many stands for all; a prime, because those with which slices end
+ * come at even distances.
+ */
+#define CPU_PACKETS 17u
 
 struct frame_builder {
 	const struct sensor_config *config;
 	struct decoder *decoder;
 	struct source *source;
-	uint32_t flags;
 	bool ends;
 
-	/* how frames are cut; fixed */
-	uint32_t frame_columns;
-	uint32_t column_points;
-	uint32_t packet_columns;
-	uint32_t frame_packets;
-	uint32_t first_columns;
-	uint32_t slice_columns;
-	uint32_t slice_count;
-	size_t loan_bytes;
-	unsigned int loans_max;
+	struct frame_layout layout;
+	struct packet_stream stream;
+	struct frame_cutter *cutter;
+	struct loan_stock loans;
+	struct slice_window window;
 
-	/* loans: free ones, and filled ones as a ring */
-	struct loan *free[LOANS_MAX];
-	unsigned int free_count;
-	struct filled filled[LOANS_MAX];
-	unsigned int filled_first;
-	unsigned int filled_count;
-
-	struct open_slice open[OPEN_MAX];
-	unsigned int open_first;
-	unsigned int open_count;
-
-	/* the stream so far */
-	bool begun;
 	bool flushed;
-	uint64_t next_slice;
-	uint64_t newest_column;
-	uint64_t first_packet;
-	uint64_t newest_packet;
-	uint64_t last_frame;
-	uint64_t last_time_ns;
-	unsigned int behind;
-	/* the frame being finished */
-	bool frame_begun;
-	bool frame_partial;
-
-	/* added to the decoder's numbers, so that they go on where a stream began anew */
-	uint64_t frame_shift;
-	uint64_t time_shift_ns;
-	bool frame_follows;
+	/** The next column's time is shifted so that it lies gap_ns after the last one. */
 	bool time_follows;
 	uint64_t gap_ns;
+	/** The stream's first column, as the decoder has it. */
+	uint64_t first_time_ns;
+
+	/** The decoder's complaint was passed on. */
+	bool complained;
 
 	/* the packet being taken in */
 	struct decoder_packet packet;
@@ -105,137 +61,55 @@ struct frame_builder {
 	bool patient;
 	bool stalled;
 	unsigned int packet_at;
-	uint64_t packet_number;
 	uint64_t arrival_ns;
-	/** Packets that came before the slice they count as was begun, the latest few. */
-	uint64_t early_packets[EARLY_PACKETS];
-	unsigned int early_next;
+	/** Until one is measured again. */
+	unsigned int unmeasured_packets;
 };
 
-/* --- how frames are cut --- */
+/* --- life --- */
 
-static int cut_frames(struct frame_builder *b, struct problem *problem)
+static int make_parts(struct frame_builder *b, uint32_t flags)
 {
-	const struct sensor_config *config = b->config;
-	uint64_t column_bytes = (uint64_t)b->column_points * sizeof(struct lidard_point_xyzirt);
-	uint64_t slice = config->slice_bytes / column_bytes;
-	uint64_t first = config->first_slice_bytes ? config->first_slice_bytes / column_bytes : slice;
+	const struct rotation *rotation = b->decoder->rotation;
+	int err;
 
-	if (!slice || !first)
-		return problem_set(problem, -EINVAL,
-				   "sensor %s: %s = %llu cannot hold one column of %u points; it takes "
-				   "at least %llu", config->name,
-				   slice ? "first_slice_bytes" : "slice_bytes",
-				   (unsigned long long)(slice ? config->first_slice_bytes :
-								config->slice_bytes),
-				   b->column_points, (unsigned long long)column_bytes);
-	if (first > slice)
-		first = slice;
-	if (slice > b->frame_columns)
-		slice = b->frame_columns;
-	if (first > b->frame_columns)
-		first = b->frame_columns;
-	b->first_columns = (uint32_t)first;
-	b->slice_columns = (uint32_t)slice;
-	b->slice_count = 1 + (uint32_t)((b->frame_columns - first + slice - 1) / slice);
-	if (b->slice_count > LIDARD_FRAME_SLICES_MAX)
-		return problem_set(problem, -EINVAL,
-				   "sensor %s: a frame of %u columns of %u points would have %u slices, "
-				   "at most %u are possible; slice_bytes = %llu is enough", config->name,
-				   b->frame_columns, b->column_points, b->slice_count,
-				   LIDARD_FRAME_SLICES_MAX,
-				   (unsigned long long)((b->frame_columns - first +
-							 LIDARD_FRAME_SLICES_MAX - 2) /
-							(LIDARD_FRAME_SLICES_MAX - 1) * column_bytes));
-	b->loan_bytes = (size_t)(slice * column_bytes);
-	return 0;
-}
-
-static uint32_t slice_of_column(const struct frame_builder *b, uint32_t column)
-{
-	if (column < b->first_columns)
-		return 0;
-	return 1 + (column - b->first_columns) / b->slice_columns;
-}
-
-/* Packets before the one whose nominal first column is @column or later. */
-static uint32_t packets_before(const struct frame_builder *b, uint32_t column)
-{
-	uint32_t packet = (column + b->packet_columns - 1) / b->packet_columns;
-
-	if (column >= b->frame_columns || packet > b->frame_packets)
-		return b->frame_packets;
-	return packet;
-}
-
-static struct slice_place place_of_slice(const struct frame_builder *b, uint32_t index)
-{
-	struct slice_place p = { .index = index, .column_count = b->first_columns };
-
-	if (index) {
-		p.first_column = b->first_columns + (index - 1) * b->slice_columns;
-		p.column_count = b->slice_columns;
-	}
-	if (p.column_count > b->frame_columns - p.first_column)
-		p.column_count = b->frame_columns - p.first_column;
-	p.first_packet = packets_before(b, p.first_column);
-	p.packet_count = packets_before(b, p.first_column + p.column_count) - p.first_packet;
-	return p;
-}
-
-/* Nominal first column of a packet; a column window may begin within the packet. */
-static uint32_t column_of_packet(const struct frame_builder *b, uint32_t packet)
-{
-	uint64_t column = (uint64_t)packet * b->packet_columns;
-
-	return column < b->frame_columns ? (uint32_t)column : b->frame_columns - 1;
-}
-
-static int check_geometry(const struct sensor_config *config, const struct decoder_geometry *g,
-			  struct problem *problem)
-{
-	if (g->frame_columns && g->frame_columns <= DECODER_COLUMNS_MAX && g->column_points &&
-	    g->column_points <= DECODER_COLUMN_POINTS_MAX && g->packet_columns &&
-	    g->packet_columns <= DECODER_PACKET_COLUMNS_MAX && g->frame_packets &&
-	    g->frame_packets <= DECODER_COLUMNS_MAX)
-		return 0;
-	return problem_set(problem, -EINVAL,
-			   "sensor %s: impossible sensor: %u columns of %u points, %u packets of %u "
-			   "columns", config->name, g->frame_columns, g->column_points,
-			   g->frame_packets, g->packet_columns);
+	err = rotation ? frame_turns_new(rotation, &b->layout, &b->stream, &b->cutter) :
+			 frame_columns_new(&b->layout, &b->stream, &b->cutter);
+	if (err < 0)
+		return err;
+	b->window = (struct slice_window){ .config = b->config, .source = b->source,
+					   .layout = &b->layout, .cutter = b->cutter,
+					   .stream = &b->stream, .loans = &b->loans,
+					   .flags = flags };
+	return slice_window_init(&b->window);
 }
 
 int frame_builder_new(const struct sensor_config *config, struct decoder *decoder,
 		      struct source *source, uint32_t flags, struct frame_builder **ret_builder,
 		      struct problem *problem)
 {
-	const struct decoder_geometry *g = &decoder->geometry;
 	struct frame_builder *b;
-	unsigned int i;
+	struct frame_layout layout;
 	int err;
 
-	err = check_geometry(config, g, problem);
+	err = frame_layout_init(&layout, config, decoder, problem);
+	if (err == 0)
+		err = sensor_clock_init(&source->clock, config->sensor_clock, &decoder->geometry,
+					flags & LIDARD_SLICE_REPLAYED, problem);
 	if (err < 0)
 		return err;
 	b = calloc(1, sizeof(*b));
 	if (!b)
-		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
+		return problem_set(problem, -ENOMEM, "out of memory");
 	b->config = config;
 	b->decoder = decoder;
 	b->source = source;
-	b->flags = flags;
-	b->loans_max = config->loans < LOANS_MAX ? config->loans : LOANS_MAX;
-	b->frame_columns = g->frame_columns;
-	b->column_points = g->column_points;
-	b->packet_columns = g->packet_columns;
-	b->frame_packets = g->frame_packets;
-	err = cut_frames(b, problem);
-	for (i = 0; i < OPEN_MAX && err == 0; i++)
-		if (open_slice_init(&b->open[i], b->slice_columns, b->frame_packets) < 0)
-			err = problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
+	b->layout = layout;
+	b->loans.max = config->loans < LOAN_STOCK_MAX ? config->loans : LOAN_STOCK_MAX;
+	err = make_parts(b, flags);
 	if (err < 0) {
 		frame_builder_free(b);
-		return err;
+		return problem_set(problem, err, "out of memory");
 	}
 	*ret_builder = b;
 	return 0;
@@ -243,12 +117,11 @@ int frame_builder_new(const struct sensor_config *config, struct decoder *decode
 
 struct frame_builder *frame_builder_free(struct frame_builder *b)
 {
-	unsigned int i;
-
 	if (!b)
 		return NULL;
-	for (i = 0; i < OPEN_MAX; i++)
-		open_slice_deinit(&b->open[i]);
+	slice_window_deinit(&b->window);
+	if (b->cutter)
+		b->cutter->ops->free(b->cutter);
 	free(b);
 	return NULL;
 }
@@ -260,297 +133,81 @@ void frame_builder_end_with_flush(struct frame_builder *b)
 
 /* --- loans --- */
 
-static struct open_slice *open_at(const struct frame_builder *b, unsigned int i)
-{
-	return (struct open_slice *)&b->open[(b->open_first + i) % OPEN_MAX];
-}
-
-static unsigned int open_loans(const struct frame_builder *b)
-{
-	unsigned int i, count = 0;
-
-	for (i = 0; i < b->open_count; i++)
-		count += open_at(b, i)->loan != NULL;
-	return count;
-}
-
 size_t frame_builder_wants(const struct frame_builder *b)
 {
-	unsigned int held = b->free_count + b->filled_count + open_loans(b);
+	unsigned int held = b->loans.free_count + b->loans.filled_count +
+			    slice_window_count_loans(&b->window);
 
-	return held < b->loans_max ? b->loan_bytes : 0;
+	return held < b->loans.max ? b->layout.loan_bytes : 0;
 }
 
 void frame_builder_lend(struct frame_builder *b, struct loan *loan)
 {
-	assert(frame_builder_wants(b) && loan->capacity_bytes >= b->loan_bytes);
-	b->free[b->free_count++] = loan;
-}
-
-static struct filled *filled_at(struct frame_builder *b, unsigned int i)
-{
-	return &b->filled[(b->filled_first + i) % LOANS_MAX];
-}
-
-static void fill(struct frame_builder *b, struct loan *loan)
-{
-	struct filled *f = filled_at(b, b->filled_count++);
-
-	f->loan = loan;
-	f->drops_after = 0;
-}
-
-static void drop(struct frame_builder *b)
-{
-	if (b->filled_count)
-		filled_at(b, b->filled_count - 1)->drops_after++;
-	else
-		source_drop(b->source, SOURCE_DROP_NO_LOAN, 1);
+	assert(frame_builder_wants(b) && loan->capacity_bytes >= b->layout.loan_bytes);
+	loan_stock_add(&b->loans, loan);
 }
 
 int frame_builder_take(struct frame_builder *b, struct loan **ret_loan)
 {
-	struct filled *f = filled_at(b, 0);
+	unsigned int waiting = b->loans.filled_count;
 
-	if (!b->filled_count)
+	if (!waiting)
 		return 0;
-	if (b->ends && b->filled_count == 1 && !b->flushed && !b->stalled && !open_loans(b))
+	if (b->ends && waiting == 1 && !b->flushed && !b->stalled &&
+	    !slice_window_count_loans(&b->window))
 		return 0;
-	source_number(b->source, f->loan->header);
-	if (f->drops_after)
-		source_drop(b->source, SOURCE_DROP_NO_LOAN, f->drops_after);
-	*ret_loan = f->loan;
-	b->filled_first = (b->filled_first + 1) % LOANS_MAX;
-	b->filled_count--;
+	*ret_loan = loan_stock_take(&b->loans, b->source);
 	return 1;
 }
 
-/* --- finishing --- */
-
-/* Packets of this slice that others came before and after of, but not they. */
-static uint32_t count_lost(const struct frame_builder *b, const struct open_slice *s)
+bool frame_builder_has_filled(const struct frame_builder *b)
 {
-	uint32_t i, lost = 0;
-
-	for (i = 0; i < s->place.packet_count; i++) {
-		uint32_t packet = s->place.first_packet + i;
-		uint64_t number = s->frame * b->frame_packets + packet;
-
-		if (number > b->first_packet && number < b->newest_packet &&
-		    number != b->packet_number && !open_slice_has_packet(s, packet))
-			lost++;
-	}
-	return lost;
+	return b->loans.filled_count > 0;
 }
 
-static void end_frame(struct frame_builder *b)
-{
-	b->source->stats.frames++;
-	b->source->stats.partial_frames += b->frame_partial;
-	b->frame_begun = false;
-}
-
-static void describe(struct frame_builder *b, struct open_slice *s, uint32_t lost, bool last)
-{
-	struct lidard_slice_header *h = s->loan->header;
-
-	h->flags = b->flags;
-	open_slice_describe(s);
-	h->slice_count = b->slice_count;
-	h->lost_packets = lost;
-	h->sensor_clock = b->decoder->geometry.sensor_clock;
-	h->clock_lock = b->decoder->geometry.clock_lock;
-	if (h->sensor_clock == LIDARD_CLOCK_NONE) {
-		h->flags &= ~(uint32_t)LIDARD_SLICE_SENSOR_TIME_VALID;
-		h->sensor_time_ns = 0;
-		h->sensor_end_time_ns = 0;
-	}
-	if (last)
-		h->flags |= LIDARD_SLICE_LAST | (b->frame_partial ? LIDARD_FRAME_PARTIAL : 0);
-	if (b->config->crc) {
-		h->crc32c = crc32c(0, s->loan->data, h->payload_bytes);
-		h->flags |= LIDARD_SLICE_CRC_VALID;
-	}
-	h->filled_ns = clock_now_ns();
-}
-
-/* The oldest open slice gets no more columns. */
-static void finish(struct frame_builder *b)
-{
-	struct open_slice *s = open_at(b, 0);
-	struct source_stats *stats = &b->source->stats;
-	bool last = s->place.index == b->slice_count - 1;
-	uint32_t lost = count_lost(b, s);
-	uint32_t missing = open_slice_get_missing(s);
-
-	if (!b->frame_begun)
-		b->frame_partial = s->place.index != 0;
-	b->frame_begun = true;
-	b->frame_partial |= missing != 0;
-	stats->lost_packets += lost;
-	stats->missing_columns += missing;
-	if (s->columns_received)
-		b->last_time_ns = s->base_ns + (uint64_t)s->latest_ns;
-	if (s->loan) {
-		describe(b, s, lost, last);
-		fill(b, s->loan);
-		s->loan = NULL;
-	} else {
-		drop(b);
-	}
-	if (last)
-		end_frame(b);
-	b->open_first = (b->open_first + 1) % OPEN_MAX;
-	b->open_count--;
-}
-
-/* Finish what is whole, and what has waited long enough. */
-static void finish_due(struct frame_builder *b)
-{
-	while (b->open_count) {
-		const struct open_slice *s = open_at(b, 0);
-		uint64_t end = s->frame * b->frame_columns + s->place.first_column +
-			       s->place.column_count;
-
-		if (open_slice_get_missing(s) &&
-		    b->newest_column < end + (uint64_t)REORDER_PACKETS * b->packet_columns)
-			return;
-		finish(b);
-	}
-}
+/* --- ends --- */
 
 void frame_builder_flush(struct frame_builder *b)
 {
-	bool cut_off;
+	bool cut_off = slice_window_flush(&b->window);
+	struct loan *newest;
 
-	while (b->open_count)
-		finish(b);
-	/* the frame's other slices were never begun */
-	cut_off = b->frame_begun;
-	if (cut_off) {
-		b->frame_partial = true;
-		end_frame(b);
-	}
-	b->begun = false;
 	b->flushed = true;
 	b->packet_pending = false;
 	b->stalled = false;
-	if (b->ends && b->filled_count)
-		filled_at(b, b->filled_count - 1)->loan->header->flags |=
-			LIDARD_SLICE_END_OF_STREAM | (cut_off ? LIDARD_FRAME_PARTIAL : 0);
+	newest = loan_stock_get_newest(&b->loans);
+	if (b->ends && newest)
+		newest->header->flags |= LIDARD_SLICE_END_OF_STREAM |
+					 (cut_off ? LIDARD_FRAME_PARTIAL : 0);
 }
 
 void frame_builder_restart(struct frame_builder *b, uint64_t gap_ns)
 {
 	frame_builder_flush(b);
 	b->decoder->ops->restart(b->decoder);
-	b->behind = 0;
 	/* before the first packet (next_slice is 0) there is nothing to follow */
-	b->frame_follows = b->next_slice != 0;
-	b->time_follows = b->next_slice != 0;
+	packet_stream_restart(&b->stream, b->window.next_slice != 0);
+	b->time_follows = b->window.next_slice != 0;
 	b->gap_ns = gap_ns;
 }
 
 void frame_builder_reset(struct frame_builder *b)
 {
-	unsigned int i;
-
-	for (i = 0; i < b->filled_count; i++) {
-		source_drop(b->source, SOURCE_DROP_STOPPED, 1);
-		source_drop(b->source, SOURCE_DROP_NO_LOAN, filled_at(b, i)->drops_after);
-	}
-	source_drop(b->source, SOURCE_DROP_STOPPED, b->open_count);
-	for (i = 0; i < OPEN_MAX; i++)
-		b->open[i].loan = NULL;
-	b->free_count = 0;
-	b->filled_count = 0;
-	b->open_count = 0;
-	b->begun = false;
-	b->frame_begun = false;
+	loan_stock_reset(&b->loans, b->source);
+	slice_window_reset(&b->window);
+	packet_stream_reset(&b->stream);
 	b->packet_pending = false;
 	b->stalled = false;
-	b->behind = 0;
-	b->next_slice = 0;
-	b->frame_shift = 0;
-	b->time_shift_ns = 0;
-	b->frame_follows = false;
+	b->first_time_ns = 0;
 	b->time_follows = false;
 }
 
 /* --- taking in --- */
 
-static void begin_slice(struct frame_builder *b)
-{
-	struct slice_place place = place_of_slice(b, (uint32_t)(b->next_slice % b->slice_count));
-	struct loan *loan = b->free_count ? b->free[--b->free_count] : NULL;
-	struct open_slice *s = open_at(b, b->open_count++);
-	unsigned int i;
-
-	b->last_frame = b->next_slice / b->slice_count;
-	open_slice_begin(s, b->last_frame, &place, loan);
-	for (i = 0; i < EARLY_PACKETS; i++)
-		if (b->early_packets[i] / b->frame_packets == b->last_frame)
-			open_slice_add_packet(s, (uint32_t)(b->early_packets[i] % b->frame_packets));
-	b->next_slice++;
-}
-
-/* Nothing came of the frames before @frame that were not even begun. */
-static void pass_over_frames(struct frame_builder *b, uint64_t frame)
-{
-	uint64_t next = b->next_slice / b->slice_count;
-
-	if (b->next_slice % b->slice_count != 0 || frame <= next)
-		return;
-	b->source->stats.lost_packets += (frame - next) * b->frame_packets;
-	b->next_slice = frame * b->slice_count;
-}
-
-/* Begin slices up to the one of this column. Return: false if that needs a loan to wait for. */
-static bool advance(struct frame_builder *b, uint64_t frame, uint32_t column)
-{
-	uint64_t target = frame * b->slice_count + slice_of_column(b, column);
-	uint64_t number = frame * b->frame_columns + column;
-
-	if (!b->begun) {
-		b->begun = true;
-		b->next_slice = target;
-		b->newest_column = number;
-	}
-	if (number > b->newest_column)
-		b->newest_column = number;
-	for (;;) {
-		finish_due(b);
-		pass_over_frames(b, frame);
-		if (b->next_slice > target)
-			return true;
-		if (b->patient && !b->free_count && open_loans(b) < b->loans_max)
-			return false;
-		/* nor can it wait where all loans are in slices that wait for columns */
-		if (b->open_count == OPEN_MAX || (b->patient && !b->free_count)) {
-			finish(b);
-			continue;
-		}
-		begin_slice(b);
-	}
-}
-
-static struct open_slice *find_slice(struct frame_builder *b, uint64_t frame, uint32_t column)
-{
-	uint32_t index = slice_of_column(b, column);
-	unsigned int i;
-
-	for (i = 0; i < b->open_count; i++) {
-		struct open_slice *s = open_at(b, i);
-
-		if (s->frame == frame && s->place.index == index)
-			return s;
-	}
-	return NULL;
-}
-
 static void put_column(struct frame_builder *b, const struct decoder_column *column)
 {
-	struct open_slice *s = find_slice(b, column->frame + b->frame_shift, column->place);
+	uint64_t frame = column->frame + b->stream.frame_shift;
+	struct open_slice *s = slice_window_find(&b->window, frame, column->place);
 	struct lidard_point_xyzirt *points;
 	uint32_t count = 0;
 
@@ -561,61 +218,99 @@ static void put_column(struct frame_builder *b, const struct decoder_column *col
 	if (!open_slice_add_column(s, column->place, b->arrival_ns))
 		return;
 	if (b->time_follows) {
-		b->time_shift_ns = b->last_time_ns + b->gap_ns - column->time_ns;
+		b->window.time_shift_ns = b->window.last_time_ns + b->gap_ns - column->time_ns;
 		b->time_follows = false;
 	}
+	if (!b->first_time_ns)
+		b->first_time_ns = column->time_ns;
 	points = open_slice_next_point(s);
 	if (points)
 		count = b->decoder->ops->points(b->decoder, &b->packet, b->packet_at, points);
-	assert(count <= b->column_points);
-	open_slice_add_points(s, count, column->time_ns + b->time_shift_ns);
+	assert(count <= b->layout.column_points);
+	open_slice_add_points(s, count, column->time_ns + b->window.time_shift_ns);
 	if (!open_slice_get_missing(s))
-		finish_due(b);
+		slice_window_finish_due(&b->window);
 }
 
 /* The packet itself has come, whether its columns are valid or not. */
 static void mark_packet(struct frame_builder *b)
 {
-	uint64_t frame = b->packet.frame + b->frame_shift;
-	uint32_t column = column_of_packet(b, b->packet.place);
-	struct open_slice *s = find_slice(b, frame, column);
+	uint64_t frame = b->packet.frame + b->stream.frame_shift;
+	uint32_t column = frame_layout_find_column(&b->layout, b->packet.place);
+	struct open_slice *s = slice_window_find(&b->window, frame, column);
 
-	if (s)
-		open_slice_add_packet(s, b->packet.place);
-	else if (frame * b->slice_count + slice_of_column(b, column) >= b->next_slice)
-		b->early_packets[b->early_next++ % EARLY_PACKETS] = b->packet_number;
-	b->source->stats.late_packets += b->packet_late;
+	if (s || slice_window_is_ahead(&b->window, frame, column))
+		b->cutter->ops->mark_packet(b->cutter, &b->packet, s);
+}
+
+static bool advance(struct frame_builder *b, uint64_t frame, uint32_t column)
+{
+	return slice_window_advance(&b->window, frame + b->stream.frame_shift, column, b->patient);
 }
 
 static int take_in(struct frame_builder *b)
 {
 	const struct decoder_packet *p = &b->packet;
 
+	slice_window_cut_short(&b->window);
 	for (; b->packet_at < p->column_count; b->packet_at++) {
 		const struct decoder_column *column = &p->columns[b->packet_at];
 
-		if (!advance(b, column->frame + b->frame_shift, column->place))
+		if (!advance(b, column->frame, column->place))
 			return 0;
 		put_column(b, column);
 	}
 	if (p->column_count == 0 &&
-	    !advance(b, p->frame + b->frame_shift, column_of_packet(b, p->place)))
+	    !advance(b, p->frame, frame_layout_find_column(&b->layout, p->place)))
 		return 0;
-	mark_packet(b);
+	if (b->cutter->ops->mark_packet)
+		mark_packet(b);
+	b->source->stats.late_packets += b->packet_late;
 	b->packet_pending = false;
 	return 1;
 }
 
+/* As take_in(), and count the CPU time. */
+static int take_in_measured(struct frame_builder *b)
+{
+	uint64_t before_ns, begin_ns, ask_ns, took_ns;
+	int done;
+
+	if (b->unmeasured_packets) {
+		b->unmeasured_packets--;
+		return take_in(b);
+	}
+	b->unmeasured_packets = CPU_PACKETS - 1;
+	/* what asking itself takes is not the packet's */
+	before_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+	ask_ns = begin_ns - before_ns;
+	done = take_in(b);
+	took_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
+	took_ns -= took_ns > ask_ns ? ask_ns : took_ns;
+	b->source->stats.fill_cpu_ns += took_ns * CPU_PACKETS;
+	return done;
+}
+
 int frame_builder_resume(struct frame_builder *b)
 {
-	uint64_t start_ns;
-
 	if (!b->packet_pending)
 		return 1;
-	start_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
-	b->stalled = !take_in(b);
-	b->source->stats.fill_cpu_ns += clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
+	b->stalled = !take_in_measured(b);
 	return !b->stalled;
+}
+
+/* What the packet's time says of the sensor's clock. */
+static void observe_clock(struct frame_builder *b)
+{
+	const struct decoder_packet *p = &b->packet;
+	struct source *s = b->source;
+	uint64_t steps = s->clock.steps;
+
+	if (!p->column_count)
+		return;
+	sensor_clock_observe(&s->clock, p->columns[p->column_count - 1].time_ns);
+	s->stats.clock_steps += s->clock.steps - steps;
 }
 
 /* Numbers that would lead out of arrays: a decoder passes on what a packet says. */
@@ -623,68 +318,82 @@ static bool places_possible(const struct frame_builder *b, const struct decoder_
 {
 	unsigned int i;
 
-	if (p->place >= b->frame_packets || p->column_count > DECODER_PACKET_COLUMNS_MAX)
+	if (p->place >= b->layout.frame_packets || p->column_count > DECODER_PACKET_COLUMNS_MAX)
 		return false;
 	for (i = 0; i < p->column_count; i++) {
 		/* a packet may reach into a frame beside its own */
-		if (p->columns[i].place >= b->frame_columns ||
+		if (p->columns[i].place >= b->layout.frame_columns ||
 		    p->columns[i].frame + 1 - p->frame > 2)
 			return false;
 	}
 	return true;
 }
 
-/* Numbers that would wrap. */
-static bool frames_possible(const struct frame_builder *b, const struct decoder_packet *p)
-{
-	unsigned int i;
-
-	for (i = 0; i < p->column_count; i++)
-		if (p->columns[i].frame + b->frame_shift >= FRAME_MAX)
-			return false;
-	return p->frame + b->frame_shift < FRAME_MAX;
-}
-
-/*
- * Where does the packet stand to those before? Far ahead or again and again far
- * behind, it begins another stream; what lies between was not lost.
- * Return: false if it is too late for anything.
- */
+/* Which stream is the packet of? Return: false if it is too late for anything. */
 static bool find_stream(struct frame_builder *b)
 {
 	const struct decoder_packet *p = &b->packet;
-	/* the first frame this packet speaks of */
-	uint64_t first = p->column_count ? p->columns[0].frame : p->frame;
-	int64_t ahead = (int64_t)(first + b->frame_shift - b->last_frame);
 
-	if (b->begun && ahead < -BEHIND_FRAMES) {
-		if (++b->behind < BEHIND_PACKETS_MAX)
-			return false;
+	switch (packet_stream_judge(&b->stream, p)) {
+	case PACKET_GOES_ON:
+		break;
+	case PACKET_TOO_LATE:
+		return false;
+	case PACKET_BEGINS_ANEW:
 		frame_builder_flush(b);
-	} else if (b->begun && ahead > JUMP_FRAMES_MAX) {
-		frame_builder_flush(b);
+		break;
 	}
-	b->behind = 0;
-	if (b->begun || !b->next_slice)
-		return true;
-	/* frame numbers never go back, nor so far forward that they could wrap */
-	if (b->frame_follows || ahead <= 0 || first + b->frame_shift >= FRAME_MAX)
-		b->frame_shift += b->last_frame + 1 - (first + b->frame_shift);
-	b->frame_follows = false;
+	if (!b->stream.begun && b->window.next_slice)
+		packet_stream_follow(&b->stream, p);
 	return true;
 }
 
-static void number_packet(struct frame_builder *b)
+/* What the decoder learnt from the packet, beside its points. */
+static void learn(struct frame_builder *b)
 {
-	uint64_t frame = b->packet.frame + b->frame_shift;
+	const struct decoder *d = b->decoder;
+	struct source *s = b->source;
 
-	b->packet_number = frame * b->frame_packets + b->packet.place;
-	if (!b->begun) {
-		b->first_packet = b->packet_number;
-		b->newest_packet = b->packet_number;
+	if (d->geometry.model[0] && !s->model[0]) {
+		memcpy(s->model, d->geometry.model, sizeof(s->model));
+		source_facts_learn(&s->facts, d);
 	}
-	if (b->packet_number > b->newest_packet)
-		b->newest_packet = b->packet_number;
+	if (d->complaint.text[0] && !b->complained) {
+		s->notice = d->complaint;
+		b->complained = true;
+	}
+	sensor_clock_set_lock(&s->clock, d->geometry.clock_lock);
+	/* one after the other */
+	if (!s->notice.text[0])
+		sensor_clock_take_notice(&s->clock, &s->notice);
+}
+
+static int look(struct frame_builder *b, const void *datagram, size_t bytes)
+{
+	int result = b->decoder->ops->look(b->decoder, datagram, bytes, &b->packet);
+
+	learn(b);
+	return result;
+}
+
+/* Before a new round's first column its shift is what it will be when the same one comes. */
+static uint64_t get_time_shift(const struct frame_builder *b)
+{
+	const struct slice_window *w = &b->window;
+
+	return b->time_follows ? w->last_time_ns + b->gap_ns - b->first_time_ns : w->time_shift_ns;
+}
+
+static void push_aside(struct frame_builder *b, const void *datagram, size_t bytes,
+		       uint64_t arrival_ns)
+{
+	struct source *s = b->source;
+
+	if (s->side && !s->side_waits)
+		source_side_push(s->side, s, b->decoder, datagram, bytes, arrival_ns,
+				 get_time_shift(b));
+	else
+		s->stats.ignored_packets++;
 }
 
 static int push(struct frame_builder *b, const void *datagram, size_t bytes, uint64_t arrival_ns)
@@ -692,29 +401,38 @@ static int push(struct frame_builder *b, const void *datagram, size_t bytes, uin
 	struct source_stats *stats = &b->source->stats;
 
 	assert(!b->packet_pending);
-	switch (b->decoder->ops->look(b->decoder, datagram, bytes, &b->packet)) {
+	switch (look(b, datagram, bytes)) {
 	case DECODER_IGNORED:
 		stats->ignored_packets++;
 		return 1;
 	case DECODER_BAD:
 		stats->bad_packets++;
 		return 1;
+	case DECODER_SIDE:
+		push_aside(b, datagram, bytes, arrival_ns);
+		return 1;
 	}
 	if (!places_possible(b, &b->packet)) {
 		stats->bad_packets++;
 		return 1;
 	}
-	if (!find_stream(b)) {
+	if (!find_stream(b) || (b->cutter->ops->open_ended && !b->packet.column_count)) {
 		stats->packets++;
 		stats->late_packets++;
 		return 1;
 	}
-	if (!frames_possible(b, &b->packet)) {
+	if (!packet_stream_frames_possible(&b->stream, &b->packet)) {
 		stats->bad_packets++;
 		return 1;
 	}
+	if (packet_stream_came_before(&b->stream, &b->packet, b->layout.frame_packets)) {
+		stats->duplicate_packets++;
+		return 1;
+	}
 	stats->packets++;
-	number_packet(b);
+	observe_clock(b);
+	if (b->cutter->ops->begin_packet)
+		b->cutter->ops->begin_packet(b->cutter, &b->packet);
 	b->flushed = false;
 	b->arrival_ns = arrival_ns;
 	b->packet_at = 0;

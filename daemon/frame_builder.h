@@ -70,6 +70,9 @@ void frame_builder_end_with_flush(struct frame_builder *b);
 /** frame_builder_take() - a filled loan, oldest first. Return: 1 or 0. Hot path. */
 int frame_builder_take(struct frame_builder *b, struct loan **ret_loan);
 
+/** Is there one to take? Of a builder that does not end with flush. Hot path. */
+bool frame_builder_has_filled(const struct frame_builder *b);
+
 /** frame_builder_flush() - the stream ends here: finish what is open, flagged partial if it lacks columns */
 void frame_builder_flush(struct frame_builder *b);
 

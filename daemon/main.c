@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@
 #define EXIT_CONFIG 78
 
 #define PROBE_TIMEOUT_S 3
+#define WAIT_S 10
+#define WAIT_S_MAX 86400
 /* Ending takes milliseconds, unless RouDi hangs. */
 #define STOP_TIMEOUT_S 5
 
@@ -117,9 +120,24 @@ static int print_roudi_config(const char *path)
 	return r;
 }
 
-static int wait_roudi(const char *seconds)
+static bool parse_seconds(const char *text, unsigned int *ret_seconds)
 {
-	unsigned int timeout_s = seconds ? (unsigned int)strtoul(seconds, NULL, 10) : 10;
+	unsigned long value;
+	char *end;
+
+	/* strtoul() would take blanks and a sign */
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || value < 1 || value > WAIT_S_MAX)
+		return false;
+	*ret_seconds = (unsigned int)value;
+	return true;
+}
+
+static int wait_roudi(unsigned int timeout_s)
+{
 	uint64_t deadline_ns = clock_now_ns() + timeout_s * NSEC_PER_SEC;
 	struct timespec pause = clock_to_timespec(10 * NSEC_PER_MSEC);
 	struct problem problem;
@@ -196,7 +214,8 @@ int main(int argc, char *argv[])
 		{ "version", no_argument, NULL, VERSION },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *path = CONFIG_FILE_DEFAULT, *seconds = NULL;
+	const char *path = CONFIG_FILE_DEFAULT;
+	unsigned int wait_s = WAIT_S;
 	int option, action = 0;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -209,8 +228,11 @@ int main(int argc, char *argv[])
 			return EXIT_USAGE;
 		}
 		action = option;
-		if (option == WAIT)
-			seconds = optarg;
+		if (option == WAIT && optarg && !parse_seconds(optarg, &wait_s)) {
+			fprintf(stderr, "lidard: --wait-roudi: '%s' is not a number of seconds "
+				"from 1 to %d\n", optarg, WAIT_S_MAX);
+			return EXIT_USAGE;
+		}
 	}
 	if (optind < argc) {
 		fprintf(stderr, "lidard: unexpected argument '%s'\n%s", argv[optind], usage);
@@ -228,7 +250,7 @@ int main(int argc, char *argv[])
 		break;
 	case WAIT:
 		/* by exit(), or RouDi would keep a place for us, of which it has 300 */
-		exit(wait_roudi(seconds));
+		exit(wait_roudi(wait_s));
 	case PROBE:
 		exit(probe_roudi());
 	case 'h':

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
@@ -47,6 +48,18 @@ void notify_reloading(void)
 void notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
+}
+
+void notify_take_sockets(void (*take)(void *data, int fd, const char *name), void *data)
+{
+	char **names = NULL;
+	int i, count = sd_listen_fds_with_names(1, &names);
+
+	for (i = 0; i < count; i++) {
+		take(data, SD_LISTEN_FDS_START + i, names[i]);
+		free(names[i]);
+	}
+	free(names);
 }
 
 void notify_watchdog(void)

@@ -25,6 +25,14 @@ void notify_reloading(void);
 
 void notify_stopping(void);
 
+/**
+ * notify_take_sockets() - the sockets that the service manager handed over
+ * @take: called with each; takes the fd
+ *
+ * They are handed over once: children do not get them, and a second call finds none.
+ */
+void notify_take_sockets(void (*take)(void *data, int fd, const char *name), void *data);
+
 /** notify_watchdog() - alive; due twice in every interval */
 void notify_watchdog(void);
 

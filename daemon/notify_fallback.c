@@ -18,6 +18,10 @@ void notify_stopping(void)
 {
 }
 
+void notify_take_sockets(void (*take)(void *data, int fd, const char *name), void *data)
+{
+}
+
 void notify_watchdog(void)
 {
 }

@@ -8,6 +8,8 @@
 
 /** Columns of a slice lie closer together than this; a time further off is a wrong one. */
 #define SPAN_MAX_NS (1ll << 30)
+/** So are the points of a column, with any sensor. */
+#define POINTS_SPAN_MAX_NS (1u << 30)
 
 static size_t bitmap_words(uint32_t bits)
 {
@@ -74,6 +76,11 @@ void open_slice_add_packet(struct open_slice *s, uint32_t packet)
 		bitmap_set(s->packets, bit);
 }
 
+bool open_slice_has_column(const struct open_slice *s, uint32_t column)
+{
+	return bitmap_test(s->columns, column - s->place.first_column);
+}
+
 bool open_slice_has_packet(const struct open_slice *s, uint32_t packet)
 {
 	return bitmap_test(s->packets, packet - s->place.first_packet);
@@ -91,11 +98,26 @@ static int64_t clamp(int64_t v, int64_t low, int64_t high)
 	return v < low ? low : v > high ? high : v;
 }
 
+/* Points of a column that may be any time away. */
+static void shift_clamped(struct open_slice *s, struct lidard_point_xyzirt *points, uint32_t count,
+			  int64_t delta)
+{
+	uint32_t i;
+
+	delta = clamp(delta, INT32_MIN, INT32_MAX);
+	for (i = 0; i < count; i++) {
+		int64_t offset = clamp(delta + points[i].time_offset_ns, INT32_MIN, INT32_MAX);
+
+		points[i].time_offset_ns = (uint32_t)offset;
+		s->negative |= offset < 0;
+	}
+}
+
 void open_slice_add_points(struct open_slice *s, uint32_t count, uint64_t time_ns)
 {
 	struct lidard_point_xyzirt *points = open_slice_next_point(s);
+	uint32_t i, bits = 0;
 	int64_t delta;
-	uint32_t i;
 
 	/* called once for each column, the first of which sets the base */
 	if (s->columns_received == 1)
@@ -106,13 +128,13 @@ void open_slice_add_points(struct open_slice *s, uint32_t count, uint64_t time_n
 	if (delta < s->earliest_ns && delta >= -SPAN_MAX_NS)
 		s->earliest_ns = delta;
 
-	delta = clamp(delta, INT32_MIN, INT32_MAX);
-	for (i = 0; i < count; i++) {
-		int64_t offset = clamp(delta + points[i].time_offset_ns, INT32_MIN, INT32_MAX);
-
-		points[i].time_offset_ns = (uint32_t)offset;
-		s->negative |= offset < 0;
-	}
+	for (i = 0; i < count; i++)
+		bits |= points[i].time_offset_ns;
+	if (delta >= 0 && delta < SPAN_MAX_NS && bits < POINTS_SPAN_MAX_NS)
+		for (i = 0; i < count; i++)
+			points[i].time_offset_ns += (uint32_t)delta;
+	else
+		shift_clamped(s, points, count, delta);
 	s->point_count += count;
 }
 

@@ -64,6 +64,7 @@ bool open_slice_add_column(struct open_slice *s, uint32_t column, uint64_t arriv
 /** open_slice_add_packet() - @packet of the frame is here; others' packets are not marked. Hot path. */
 void open_slice_add_packet(struct open_slice *s, uint32_t packet);
 
+bool open_slice_has_column(const struct open_slice *s, uint32_t column);
 bool open_slice_has_packet(const struct open_slice *s, uint32_t packet);
 
 /** Where the next column's points go; NULL without a loan. */

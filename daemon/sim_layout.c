@@ -23,24 +23,23 @@ static int check_values(const struct sensor_config *c, struct problem *problem)
 	if (c->sim_beams == 0 || c->sim_columns == 0 || c->sim_returns == 0 || c->sim_returns > 2 ||
 	    c->sim_beams > UINT16_MAX || (uint64_t)c->sim_beams * c->sim_columns > UINT32_MAX / 2)
 		return problem_set(problem, -EINVAL,
-				   "sensor %s: sim_beams = %" PRIu32 ", sim_columns = %" PRIu32
+				   "sim_beams = %" PRIu32 ", sim_columns = %" PRIu32
 				   ", sim_returns = %" PRIu32 ": no such revolution",
-				   c->name, c->sim_beams, c->sim_columns, c->sim_returns);
+				   c->sim_beams, c->sim_columns, c->sim_returns);
 	if (c->sim_rate == 0 && !(c->sim_hz > 0))
 		return problem_set(
-			problem, -EINVAL,
-			"sensor %s: sim_hz = %g: must be above 0 unless sim_rate is given", c->name,
+			problem, -EINVAL, "sim_hz = %g: must be above 0 unless sim_rate is given",
 			c->sim_hz);
 	if (c->slice_bytes < LIDARD_SLICE_BYTES_MIN || c->slice_bytes > LIDARD_SLICE_BYTES_MAX)
 		return problem_set(
-			problem, -EINVAL, "sensor %s: slice_bytes = %" PRIu64 ": must be %u to %u",
-			c->name, c->slice_bytes, LIDARD_SLICE_BYTES_MIN, LIDARD_SLICE_BYTES_MAX);
+			problem, -EINVAL, "slice_bytes = %" PRIu64 ": must be %u to %u",
+			c->slice_bytes, LIDARD_SLICE_BYTES_MIN, LIDARD_SLICE_BYTES_MAX);
 	if (c->first_slice_bytes != 0 && (c->first_slice_bytes < LIDARD_SLICE_BYTES_MIN ||
 					  c->first_slice_bytes > LIDARD_SLICE_BYTES_MAX))
 		return problem_set(problem, -EINVAL,
-				   "sensor %s: first_slice_bytes = %" PRIu64
+				   "first_slice_bytes = %" PRIu64
 				   ": must be 0 or %u to %u",
-				   c->name, c->first_slice_bytes, LIDARD_SLICE_BYTES_MIN,
+				   c->first_slice_bytes, LIDARD_SLICE_BYTES_MIN,
 				   LIDARD_SLICE_BYTES_MAX);
 	return 0;
 }
@@ -56,11 +55,11 @@ static int cut_slices(struct sim_layout *l, const struct sensor_config *c, struc
 	count = 1 + (rest + l->slice_firings - 1) / l->slice_firings;
 	if (count > LIDARD_FRAME_SLICES_MAX)
 		return problem_set(problem, -EINVAL,
-				   "sensor %s: sim_beams = %" PRIu32 " * sim_columns = %" PRIu32
+				   "sim_beams = %" PRIu32 " * sim_columns = %" PRIu32
 				   " * sim_returns = %" PRIu32
 				   " * %zu bytes make a frame of %" PRIu64
 				   " slices of slice_bytes = %" PRIu64 "; at most %u are allowed",
-				   c->name, c->sim_beams, c->sim_columns, c->sim_returns,
+				   c->sim_beams, c->sim_columns, c->sim_returns,
 				   sizeof(struct lidard_point_xyzirt), count, c->slice_bytes,
 				   LIDARD_FRAME_SLICES_MAX);
 	l->slice_count = (uint32_t)count;
@@ -78,10 +77,10 @@ static int set_pace(struct sim_layout *l, const struct sensor_config *c, struct 
 	slice_ns = l->period_ns * longest / l->firings;
 	if (slice_ns > UINT32_MAX)
 		return problem_set(problem, -EINVAL,
-				   "sensor %s: a slice of slice_bytes = %" PRIu64
+				   "a slice of slice_bytes = %" PRIu64
 				   " would last %.1f s at %s = %g, more than the %.1f s that a "
 				   "point's time offset can say",
-				   c->name, c->slice_bytes, slice_ns / 1e9,
+				   c->slice_bytes, slice_ns / 1e9,
 				   c->sim_rate ? "sim_rate" : "sim_hz",
 				   c->sim_rate ? (double)c->sim_rate : c->sim_hz, UINT32_MAX / 1e9);
 	return 0;
@@ -96,11 +95,11 @@ static int plan_reel(struct sim_layout *l, const struct sensor_config *c, struct
 		return 0;
 	if (fit == 0)
 		return problem_set(problem, -EINVAL,
-				   "sensor %s: sim_beams = %" PRIu32 " * sim_columns = %" PRIu32
+				   "sim_beams = %" PRIu32 " * sim_columns = %" PRIu32
 				   " * sim_returns = %" PRIu32 " make a frame of %" PRIu64
 				   " bytes; at %s = %g it is rendered in advance and must fit into "
 				   "%llu",
-				   c->name, c->sim_beams, c->sim_columns, c->sim_returns,
+				   c->sim_beams, c->sim_columns, c->sim_returns,
 				   l->frame_bytes, c->sim_rate ? "sim_rate" : "sim_hz",
 				   c->sim_rate ? (double)c->sim_rate : c->sim_hz,
 				   SIM_REEL_BYTES_MAX);

@@ -213,8 +213,8 @@ static int offer(struct sink_iox *s, const char *sensor, struct problem *problem
 		broker_have_answer();
 		if (!s->publishers[i].port)
 			return problem_set(problem, -ENOMEM,
-					   "sensor %s: iceoryx has no room for publisher %u of %u",
-					   sensor, i + 1, s->publisher_count);
+					   "iceoryx has no room for publisher %u of %u", i + 1,
+					   s->publisher_count);
 	}
 	return 0;
 }
@@ -244,14 +244,14 @@ int sink_iox_new(const struct sensor_config *sensor, struct sink **ret_sink,
 
 	s = calloc(1, sizeof(*s));
 	if (!s)
-		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", sensor->name);
+		return problem_set(problem, -ENOMEM, "out of memory");
 	s->sink.ops = &sink_iox_ops;
 	s->publisher_count = pool_publishers(sensor);
 	s->loan_count = sensor->loans;
 	s->publishers = calloc(s->publisher_count, sizeof(s->publishers[0]));
 	s->loans = calloc(s->loan_count, sizeof(s->loans[0]));
 	if (!s->publishers || !s->loans)
-		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", sensor->name);
+		return problem_set(problem, -ENOMEM, "out of memory");
 	for (i = 0; i < s->loan_count; i++) {
 		s->loans[i].loan.next = s->free_loans;
 		s->free_loans = &s->loans[i].loan;

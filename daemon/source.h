@@ -10,8 +10,9 @@
  * - next() never blocks and never waits for a loan: data that comes while no
  *   loan is at hand is dropped, newest first, and counted (source_drop()).
  * - A source writes into a loan only between lend() and the next() that
- *   returns it, or stop(). After stop() nothing writes into any loan any more;
- *   the loans still lent then belong to the sensor again, which cancels them.
+ *   returns it, or stop(). After stop() nothing writes into any loan any more,
+ *   unless it sets runaway; the loans still lent then belong to the sensor again,
+ *   which cancels them.
  * - The source describes the slice in the loan's header, except incarnation,
  *   publish_index, ready_ns and published_ns, which the sensor fills in.
  * - get_fd() is one fd, readable (EPOLLIN) when next() has work; EPOLLPRI,
@@ -30,9 +31,13 @@
 #include "common/problem.h"
 #include "daemon/loan.h"
 #include "daemon/loan_memory.h"
+#include "daemon/packet_tap.h"
+#include "daemon/sensor_clock.h"
+#include "daemon/source_facts.h"
 
 struct sensor_config;
 struct source;
+struct udp_ports;
 
 /** Why a slice was produced but not published. Names: source_drop_name(). */
 enum source_drop {
@@ -63,8 +68,17 @@ struct source_stats {
 	uint64_t bad_packets;
 	/** Packets that came after the slice they belong to was finished. */
 	uint64_t late_packets;
+	/** Packets that came again, shortly after the first time; not among packets. */
+	uint64_t duplicate_packets;
+	/**
+	 * Packets the kernel dropped because lidard was late to fetch them, of whichever sensor
+	 * at the same address and port. Among lost_packets where the sensor numbers its packets.
+	 */
+	uint64_t overflow_packets;
 	/** Columns that slices should have held and did not. */
 	uint64_t missing_columns;
+	/** Jumps of the sensor's clock, as its driver or sensor_clock.c found. */
+	uint64_t clock_steps;
 	/** CPU time spent writing payloads, and on wake-ups that did nothing else: what a device's
 	 *  DMA would do by itself, ns. */
 	uint64_t fill_cpu_ns;
@@ -129,9 +143,22 @@ struct source {
 	const struct sensor_config *config;
 	struct source_stats stats;
 	struct source_readers readers;
+	/** Of a sensor that sends packets; of others all zero. */
+	struct sensor_clock clock;
 	/** Where loans can lie; set before start(), count is 0 where the sink cannot tell. */
 	struct loan_memory memory;
-	/** What the administrator should know of a start() that worked, "" if nothing. */
+	/** Sockets that sources share; set before start(), NULL where there are none. */
+	struct udp_ports *ports;
+	/**
+	 * Started, but for longer than it should nothing has come from the sensor: silence says
+	 * what. next() sets both.
+	 */
+	bool silent;
+	struct problem silence;
+	/** stop() could not stop what writes: the loans it has are never to be used again. */
+	bool runaway;
+	/** What the administrator should know of a start() that worked, or of what came since, ""
+	 *  if nothing; the sensor logs and clears it. */
 	struct problem notice;
 	/** enum lidard_format of the slices; may change with start(). */
 	uint16_t format;
@@ -141,7 +168,20 @@ struct source {
 	/** Facts for ListSensors, "" if unknown; set by start(). */
 	char model[64];
 	char serial[64];
+	/** Gets the packets that are no points (source_side.h); NULL: they are ignored. */
+	struct source *side;
+	/** It is not known yet whose packets are taken: one that is no points could be anybody's. */
+	bool side_waits;
+	/** Who records its packets; and has it any? It may with start(). */
+	struct packet_taps taps;
+	bool has_packets;
+	/** More of them; decoder is NULL where nothing is decoded. */
+	struct source_facts facts;
 };
+
+/*
+ * What goes wrong is told without the sensor's name: whoever shows it knows whose it is.
+ */
 
 /** source_check() - would source_new() refuse what this configuration says? Cheap.
  *
@@ -189,7 +229,17 @@ int source_sim_new(const struct sensor_config *config, struct source **ret_sourc
 		   struct problem *problem);
 int source_replay_new(const struct sensor_config *config, struct source **ret_source,
 		      struct problem *problem);
+/** As source_check(). */
+int source_replay_check(const struct sensor_config *config, struct problem *problem);
+int source_udp_new(const struct sensor_config *config, struct source **ret_source,
+		   struct problem *problem);
+/** As source_check(). */
+int source_udp_check(const struct sensor_config *config, struct problem *problem);
 int source_device_new(const struct sensor_config *config, struct source **ret_source,
 		      struct problem *problem);
+int source_side_new(const struct sensor_config *config, struct source **ret_source,
+		    struct problem *problem);
+/** As source_check(), of a sensor that has one at its side. */
+int source_side_check(const struct sensor_config *config, struct problem *problem);
 
 #endif /* DAEMON_SOURCE_H */

@@ -43,6 +43,7 @@
 #include "daemon/device_decode.h"
 #include "daemon/device_desc.h"
 #include "daemon/pool.h"
+#include "lidard/probes.h"
 
 struct source_device {
 	struct source base;
@@ -63,6 +64,7 @@ struct source_device {
 	/** The stream's, likewise. */
 	uint64_t counted_frames;
 	uint64_t counted_partial_frames;
+	uint64_t counted_clock_steps;
 	/** The last next() found nothing: if this one does, too, somebody must ask why it is called. */
 	bool idle;
 };
@@ -99,12 +101,14 @@ static void device_refresh(struct source *s)
 	count(d, SOURCE_DROP_DEVICE, now.lost_error, &counted->lost_error);
 }
 
-static void count_frames(struct source_device *d)
+static void count_stream(struct source_device *d)
 {
 	d->base.stats.frames += d->stream.frames - d->counted_frames;
 	d->base.stats.partial_frames += d->stream.partial_frames - d->counted_partial_frames;
+	d->base.stats.clock_steps += d->stream.clock_steps - d->counted_clock_steps;
 	d->counted_frames = d->stream.frames;
 	d->counted_partial_frames = d->stream.partial_frames;
+	d->counted_clock_steps = d->stream.clock_steps;
 }
 
 static void drop_one(struct source_device *d, enum source_drop cause)
@@ -197,7 +201,8 @@ static int make_decoder(struct source_device *d, struct problem *problem)
 {
 	const struct sensor_config *config = d->base.config;
 
-	if (d->base.format != LIDARD_FORMAT_RAW || config->device_packets != DEVICE_PACKETS_DECODE)
+	d->base.has_packets = d->base.format == LIDARD_FORMAT_RAW;
+	if (!d->base.has_packets || config->device_packets != DEVICE_PACKETS_DECODE)
 		return 0;
 	d->base.format = LIDARD_FORMAT_XYZIRT;
 	return device_decode_new(config, &d->base, &d->decode, problem);
@@ -235,7 +240,7 @@ static int device_begin(struct source_device *d, struct problem *problem)
 	}
 	device_stream_init(&d->stream, pool_payload_bytes(s->config->slice_bytes), s->format,
 			   d->device.info.device_clock_hz);
-	d->counted_frames = d->counted_partial_frames = 0;
+	d->counted_frames = d->counted_partial_frames = d->counted_clock_steps = 0;
 	d->idle = false;
 	return device_start(&d->device, d->copies ? LIDAR_RING_START_QUEUE_ALL : 0, problem);
 }
@@ -258,6 +263,11 @@ static int device_source_start(struct source *s, struct problem *problem)
 
 	assert(d->device.fd < 0);
 	s->notice.text[0] = '\0';
+	if (s->runaway)
+		return problem_set(problem, -EIO,
+				   "%s did not stop writing: it and the memory it was lent are lost "
+				   "until the machine starts anew",
+				   s->config->device);
 	r = device_begin(d, problem);
 	if (r < 0)
 		device_end(d);
@@ -272,7 +282,7 @@ static void count_stopped(struct source_device *d)
 	while (device_take(&d->device, &desc) == 1)
 		drop_one(d, SOURCE_DROP_STOPPED);
 	device_refresh(&d->base);
-	count_frames(d);
+	count_stream(d);
 }
 
 static void device_source_stop(struct source *s)
@@ -281,7 +291,8 @@ static void device_source_stop(struct source *s)
 
 	if (d->device.fd < 0)
 		return;
-	device_stop(&d->device);
+	if (device_stop(&d->device) < 0 && !d->copies)
+		s->runaway = true;
 	if (!d->decode)
 		count_stopped(d);
 	device_end(d);
@@ -399,9 +410,11 @@ static void finish(struct source_device *d, struct loan *loan)
 		h->crc32c = crc32c(0, loan->data, h->payload_bytes);
 		h->flags |= LIDARD_SLICE_CRC_VALID;
 	}
+	if (h->format == LIDARD_FORMAT_RAW)
+		packet_taps_add_payload(&d->base.taps, loan->data, h->payload_bytes, h->filled_ns);
 	d->base.stats.produced++;
 	d->lent_count--;
-	count_frames(d);
+	count_stream(d);
 	if (h->lost_before)
 		device_refresh(&d->base);
 }
@@ -432,7 +445,7 @@ static void drop_slice(struct source_device *d, const struct lidard_slice_header
 {
 	device_stream_drop(&d->stream, h);
 	drop_one(d, SOURCE_DROP_NO_LOAN);
-	count_frames(d);
+	count_stream(d);
 	device_queue(&d->device, offset);
 }
 
@@ -461,6 +474,7 @@ static int copy_out(struct source_device *d, const struct lidar_ring_desc *desc,
 	d->base.stats.copied_bytes += loan->header->payload_bytes;
 	/* it was filled long ago, but not what readers get */
 	loan->header->filled_ns = clock_now_ns();
+	LIDARD_PROBE2(filled, d->base.config->name, loan->header);
 	finish(d, loan);
 	*ret_loan = loan;
 	return SOURCE_FILLED;
@@ -471,15 +485,16 @@ static int feed(struct source_device *d, const struct lidar_ring_desc *desc,
 		struct problem *problem)
 {
 	const void *from = slot_of(d, desc);
+	uint64_t arrival_ns;
 
 	if (!from)
 		return refuse_offset(d, desc, problem);
 	if (desc->bytes > d->device.layout.slot_bytes)
 		return refuse(d, problem_set(problem, -EPROTO, "a slice of %u bytes in a slot of %" PRIu64,
 					     desc->bytes, (uint64_t)d->device.layout.slot_bytes));
-	device_decode_feed(d->decode, from, desc->bytes,
-			   desc->flags & LIDAR_RING_DESC_LAST_NS ? desc->last_byte_ns :
-								   clock_now_ns());
+	arrival_ns = desc->flags & LIDAR_RING_DESC_LAST_NS ? desc->last_byte_ns : clock_now_ns();
+	packet_taps_add_payload(&d->base.taps, from, desc->bytes, arrival_ns);
+	device_decode_feed(d->decode, from, desc->bytes, arrival_ns);
 	d->feeding = true;
 	d->fed_offset = desc->offset;
 	return 0;
@@ -552,7 +567,7 @@ int source_device_new(const struct sensor_config *config, struct source **ret_so
 	struct source_device *d = calloc(1, sizeof(*d));
 
 	if (!d)
-		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
+		return problem_set(problem, -ENOMEM, "out of memory");
 	d->base.ops = &device_ops;
 	d->base.config = config;
 	d->device = DEVICE_CLOSED;

@@ -33,6 +33,7 @@
 #include "daemon/config.h"
 #include "decoder/decoder.h"
 #include "daemon/frame_builder.h"
+#include "daemon/source_side.h"
 
 /** Records looked at in one call of next(). */
 #define RECORDS_MAX 32
@@ -112,21 +113,34 @@ static void replay_close(struct replay *r)
 	r->timer_fd = close_fd(r->timer_fd);
 }
 
+int source_replay_check(const struct sensor_config *config, struct problem *problem)
+{
+	struct decoder_sensor sensor = sensor_config_decoder(config);
+	const struct decoder_ops *ops;
+	int r = decoder_choose(config->decoder, &sensor, &ops, problem);
+
+	if (r < 0)
+		return r;
+	if (!config->replay_file[0])
+		return problem_set(problem, -EINVAL,
+				   "replay_file is not set; source = replay needs a capture");
+	return ops->check(&sensor, problem);
+}
+
 static int replay_open(struct replay *r, struct problem *problem)
 {
 	const struct sensor_config *config = r->base.config;
-	const struct decoder_ops *ops = decoder_find(config->decoder);
+	const struct decoder_ops *ops;
 	struct decoder_sensor sensor;
 	int err;
 
-	if (!ops)
-		return problem_set(problem, -EINVAL, "sensor %s: there is no decoder \"%s\"",
-				   config->name, config->decoder);
-	if (!config->replay_file[0])
-		return problem_set(problem, -EINVAL,
-				   "sensor %s: replay_file is not set; source = replay needs a capture",
-				   config->name);
+	err = source_replay_check(config, problem);
+	if (err < 0)
+		return err;
 	sensor = sensor_config_decoder(config);
+	err = decoder_choose(config->decoder, &sensor, &ops, problem);
+	if (err < 0)
+		return err;
 	err = ops->open(&sensor, &r->decoder, problem);
 	if (err < 0)
 		return err;
@@ -139,8 +153,7 @@ static int replay_open(struct replay *r, struct problem *problem)
 		return err;
 	r->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (r->timer_fd < 0)
-		return problem_set(problem, -errno, "sensor %s: cannot make a timer: %s",
-				   config->name, strerror(errno));
+		return problem_set(problem, -errno, "cannot make a timer: %s", strerror(errno));
 	return 0;
 }
 
@@ -167,6 +180,7 @@ static int replay_start(struct source *s, struct problem *problem)
 	source_restart_seq(s);
 	snprintf(s->model, sizeof(s->model), "%s", r->decoder->geometry.model);
 	snprintf(s->serial, sizeof(s->serial), "%s", r->decoder->geometry.serial);
+	source_facts_learn(&s->facts, r->decoder);
 	r->state = STATE_WAITING;
 	r->datagram_pending = false;
 	r->stalled = false;
@@ -259,11 +273,15 @@ static int refuse_file(struct replay *r, struct problem *problem)
 {
 	const struct sensor_config *config = r->base.config;
 
+	if (r->decoder->complaint.text[0])
+		return problem_set(problem, -ENODATA, "%.200s: none of its %llu UDP datagrams could be "
+				   "decoded: %.250s", config->replay_file,
+				   (unsigned long long)r->round_datagrams, r->decoder->complaint.text);
 	return problem_set(problem, -ENODATA,
 			   "%s: none of its %llu UDP datagrams is a point packet of this sensor; do "
-			   "decoder = %s and metadata or calibration belong to this capture?",
+			   "decoder = %s, model and metadata or calibration belong to this capture?",
 			   config->replay_file, (unsigned long long)r->round_datagrams,
-			   config->decoder);
+			   r->decoder->ops->name);
 }
 
 /* Between two rounds as much time passes as between two datagrams. */
@@ -352,17 +370,37 @@ static bool due(struct replay *r, uint64_t now_ns)
 	return false;
 }
 
+/* As the capture has it, its time included. Hot path. */
+static void tap(struct replay *r)
+{
+	const struct datagram *d = &r->datagram;
+	const struct lidard_packet_record record = {
+		.source_port = d->source_port,
+		.destination_port = d->destination_port,
+		.source_address = d->source_address,
+		.destination_address = d->destination_address,
+		.realtime_ns = d->time_ns,
+	};
+
+	packet_taps_add(&r->base.taps, &record, d->data, d->bytes);
+}
+
 /* Take in what is at hand. Return: false if it has to wait for a loan. */
 static bool play(struct replay *r, uint64_t now_ns)
 {
 	const struct datagram *d = &r->datagram;
 
-	if (r->stalled)
+	if (r->stalled) {
 		r->stalled = !frame_builder_resume(r->builder);
-	else if (paced_by_readers(r))
-		r->stalled = !frame_builder_push_patient(r->builder, d->data, d->bytes, now_ns);
-	else
-		frame_builder_push(r->builder, d->data, d->bytes, now_ns);
+	} else {
+		sensor_clock_arrive(&r->base.clock, d->time_ns, (int64_t)d->time_ns);
+		tap(r);
+		if (paced_by_readers(r))
+			r->stalled = !frame_builder_push_patient(r->builder, d->data, d->bytes,
+								 now_ns);
+		else
+			frame_builder_push(r->builder, d->data, d->bytes, now_ns);
+	}
 	r->datagram_pending = r->stalled;
 	return !r->stalled;
 }
@@ -411,6 +449,11 @@ static int replay_next(struct source *s, struct loan **ret_loan, struct problem 
 			return result;
 		if (result == 0)
 			break;
+		/* the sensor publishes it before anything else comes */
+		if (s->side && source_side_has_filled(s->side)) {
+			arm(r, AT_ONCE_NS);
+			break;
+		}
 	}
 	if (frame_builder_take(r->builder, ret_loan)) {
 		arm(r, AT_ONCE_NS);
@@ -438,10 +481,11 @@ int source_replay_new(const struct sensor_config *config, struct source **ret_so
 	struct replay *r = calloc(1, sizeof(*r));
 
 	if (!r)
-		return problem_set(problem, -ENOMEM, "sensor %s: out of memory", config->name);
+		return problem_set(problem, -ENOMEM, "out of memory");
 	r->base.ops = &replay_ops;
 	r->base.config = config;
 	r->base.format = LIDARD_FORMAT_XYZIRT;
+	r->base.has_packets = true;
 	r->timer_fd = -1;
 	*ret_source = &r->base;
 	return 0;

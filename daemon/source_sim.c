@@ -24,6 +24,11 @@
  * loans at hand still fit the slices to come; less than that it makes up for
  * as fast as memory goes.
  *
+ * Faults, for whoever tests what measures latency (sim_fill_delay_us,
+ * sim_ready_delay_us): a slice is filled, or known to be, so much later.  The
+ * sensor stands still meanwhile, or the next slice would be late as well and
+ * show another delay than the one that was asked for.
+ *
  * Loans: the list `lent` holds those for the slices to come, in order;
  * `filling` the one that is written.  All are the source's until next() hands
  * them out or stop() forgets them.  One thread: the daemon's loop.
@@ -46,6 +51,7 @@
 #include "daemon/sim_layout.h"
 #include "daemon/sim_reel.h"
 #include "daemon/sim_renderer.h"
+#include "lidard/probes.h"
 
 #define STEP_BYTES (256u * 1024u)
 #define STEP_NS    (2 * NSEC_PER_MSEC)
@@ -68,6 +74,10 @@ enum slice_state {
 	SLICE_FILLING,
 	/** Found no loan: its time passes, nothing is written. */
 	SLICE_LOST,
+	/** All its points are there; it is filled at resume_ns. */
+	SLICE_WRITTEN,
+	/** It is handed out at resume_ns. */
+	SLICE_FILLED,
 };
 
 struct source_sim {
@@ -92,6 +102,8 @@ struct source_sim {
 	uint32_t unmeasured_steps;
 
 	enum slice_state state;
+	/** End of a pause, in SLICE_WRITTEN and SLICE_FILLED. */
+	uint64_t resume_ns;
 	struct loan *filling;
 	/** Of the points written so far, where they are rendered live. */
 	uint32_t crc;
@@ -229,16 +241,11 @@ static void describe_slice(struct source_sim *sim, struct lidard_slice_header *h
 		h->crc32c = sim->reel ? sim_reel_crc(sim->reel, sim->frame, sim->slice) : sim->crc;
 	}
 	source_number(&sim->base, h);
-	h->filled_ns = clock_now_ns();
+	LIDARD_PROBE2(filled, sim->base.config->name, h);
 }
 
-/* Return: the slice's loan, NULL if it had none. */
-static struct loan *finish_slice(struct source_sim *sim)
+static void end_slice(struct source_sim *sim)
 {
-	struct loan *loan = STEAL(sim->filling);
-
-	if (loan)
-		describe_slice(sim, loan->header);
 	sim->state = SLICE_NONE;
 	if (++sim->slice == sim->layout.slice_count) {
 		sim->slice = 0;
@@ -246,7 +253,40 @@ static struct loan *finish_slice(struct source_sim *sim)
 		sim->frame++;
 		sim->base.stats.frames++;
 	}
-	return loan;
+}
+
+/* A fault that is asked for: nothing happens for so long. Return: is it asked for? */
+static bool pause_for(struct source_sim *sim, uint32_t delay_us)
+{
+	if (delay_us == 0)
+		return false;
+	sim->resume_ns = clock_now_ns() + delay_us * NSEC_PER_USEC;
+	arm(sim, sim->resume_ns);
+	return true;
+}
+
+/* A slice whose points are all there. Return: as next(). Hot path. */
+static int hand_out(struct source_sim *sim, struct loan **ret_loan)
+{
+	const struct sensor_config *config = sim->base.config;
+
+	if (sim->state == SLICE_FILLING) {
+		sim->state = SLICE_WRITTEN;
+		if (pause_for(sim, config->sim_fill_delay_us))
+			return SOURCE_NONE;
+	}
+	if (sim->state == SLICE_WRITTEN) {
+		sim->filling->header->filled_ns = clock_now_ns();
+		sim->state = SLICE_FILLED;
+		if (pause_for(sim, config->sim_ready_delay_us))
+			return SOURCE_NONE;
+	}
+	describe_slice(sim, sim->filling->header);
+	*ret_loan = STEAL(sim->filling);
+	end_slice(sim);
+	/* it stood still */
+	sim->origin_ns += (config->sim_fill_delay_us + config->sim_ready_delay_us) * NSEC_PER_USEC;
+	return SOURCE_FILLED;
 }
 
 static uint32_t step_end(const struct source_sim *sim)
@@ -265,7 +305,7 @@ static int sim_start(struct source *s, struct problem *problem)
 	assert(sim->timer_fd < 0);
 	sim->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (sim->timer_fd < 0)
-		return problem_set(problem, -errno, "sensor %s: no timer: %s", s->config->name,
+		return problem_set(problem, -errno, "no timer: %s",
 				   strerror(errno));
 	source_restart_seq(s);
 	sim->origin_ns = 0;
@@ -283,7 +323,7 @@ static void sim_stop(struct source *s)
 
 	if (sim->timer_fd < 0)
 		return;
-	if (sim->state == SLICE_FILLING)
+	if (sim->filling)
 		source_drop(s, SOURCE_DROP_STOPPED, 1);
 	sim->state = SLICE_NONE;
 	sim->filling = NULL;
@@ -339,11 +379,12 @@ static int make_step(struct source_sim *sim, uint64_t now_ns, struct loan **ret_
 {
 	bool wrote = false;
 
+	if (sim->state == SLICE_WRITTEN || sim->state == SLICE_FILLED)
+		return now_ns < sim->resume_ns ? SOURCE_NONE : hand_out(sim, ret_loan);
 	/* lost slices cost nothing, so all that are due pass at once */
 	for (;;) {
 		uint32_t end = step_end(sim);
 		uint64_t at_ns = due_ns(sim, end);
-		struct loan *loan;
 
 		if (now_ns < at_ns) {
 			if (sim->short_steps)
@@ -362,11 +403,9 @@ static int make_step(struct source_sim *sim, uint64_t now_ns, struct loan **ret_
 		sim->firing = end;
 		if (end < sim_layout_slice_end(&sim->layout, sim->slice))
 			continue;
-		loan = finish_slice(sim);
-		if (loan) {
-			*ret_loan = loan;
-			return SOURCE_FILLED;
-		}
+		if (sim->state == SLICE_FILLING)
+			return hand_out(sim, ret_loan);
+		end_slice(sim);
 	}
 }
 
@@ -439,7 +478,7 @@ int source_sim_new(const struct sensor_config *config, struct source **ret_sourc
 	int r = -ENOMEM;
 
 	if (!sim)
-		return problem_set(problem, r, "sensor %s: out of memory", config->name);
+		return problem_set(problem, r, "out of memory");
 	sim->base.ops = &sim_ops;
 	sim->base.config = config;
 	sim->base.format = LIDARD_FORMAT_XYZIRT;
@@ -450,6 +489,13 @@ int source_sim_new(const struct sensor_config *config, struct source **ret_sourc
 	r = sim_layout_init(&sim->layout, config, problem);
 	if (r < 0)
 		goto fail;
+	sim->base.facts = (struct source_facts){
+		.vendor = "lidard",
+		.firmware = LIDARD_VERSION,
+		.beams = config->sim_beams,
+		.columns = config->sim_columns,
+		.rate_hz = (double)NSEC_PER_SEC / sim->layout.period_ns,
+	};
 	sim->step_firings = most_step_firings(&sim->layout);
 	sim->short_steps = step_ns(sim) < (double)TICK_NS;
 	sim->renderer = sim_renderer_new(&sim->layout, config->sim_seed, config->sim_noise_mm);
@@ -457,9 +503,8 @@ int source_sim_new(const struct sensor_config *config, struct source **ret_sourc
 		sim->reel = sim_reel_new(&sim->layout, sim->renderer, config->crc);
 	if (!sim->renderer || (sim->layout.reel_revolutions && !sim->reel)) {
 		r = problem_set(problem, -ENOMEM,
-				"sensor %s: no memory to render %" PRIu32 " revolutions of %" PRIu64
-				" bytes",
-				config->name, sim->layout.reel_revolutions,
+				"no memory to render %" PRIu32 " revolutions of %" PRIu64
+				" bytes", sim->layout.reel_revolutions,
 				sim->layout.frame_bytes);
 		goto fail;
 	}

@@ -7,46 +7,31 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/json_add.h"
 #include "daemon/broker_iox.h"
 #include "daemon/client.h"
 #include "daemon/daemon.h"
 #include "daemon/subscription.h"
 
-static void add_uint(json_object *o, const char *key, uint64_t value)
-{
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
-static void add_string(json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static void add_bool(json_object *o, const char *key, bool value)
-{
-	json_object_object_add(o, key, json_object_new_boolean(value));
-}
-
 static void add_account(json_object *o, bool holds)
 {
-	add_string(o, "accounting", holds ? "ok" : "violated");
+	json_add_text(o, "accounting", holds ? "ok" : "violated");
 }
 
 /* ---- sensors ---- */
 
-/* What ListSensors and GetStatus both say. */
-static json_object *describe_sensor(const struct sensor *s)
+json_object *status_describe_sensor(const struct sensor *s)
 {
 	json_object *o = json_object_new_object();
 
-	add_string(o, "name", s->config.name);
-	add_string(o, "source", s->source->ops->name);
-	add_string(o, "model", s->source->model);
-	add_string(o, "serial", s->source->serial);
-	add_string(o, "state", sensor_get_state_name(s));
-	add_string(o, "error", s->problem.text);
-	add_uint(o, "format", s->source->format);
-	add_uint(o, "slice_bytes", s->config.slice_bytes);
+	json_add_text(o, "name", s->config.name);
+	json_add_text(o, "source", s->source->ops->name);
+	json_add_text(o, "model", s->source->model);
+	json_add_text(o, "serial", s->source->serial);
+	json_add_text(o, "state", sensor_get_state_name(s));
+	json_add_text(o, "error", s->problem.text);
+	json_add_uint(o, "format", s->source->format);
+	json_add_uint(o, "slice_bytes", s->config.slice_bytes);
 	return o;
 }
 
@@ -56,7 +41,7 @@ json_object *status_list_sensors(const struct daemon *d)
 	const struct sensor *s;
 
 	LIST_FOREACH(s, &d->sensors, link)
-		json_object_array_add(array, describe_sensor(s));
+		json_object_array_add(array, status_describe_sensor(s));
 	return array;
 }
 
@@ -65,41 +50,69 @@ static void add_source_stats(json_object *o, const struct source_stats *stats)
 	json_object *dropped = json_object_new_object();
 	int i;
 
-	add_uint(o, "produced", stats->produced);
+	json_add_uint(o, "produced", stats->produced);
 	for (i = 0; i < SOURCE_DROP_COUNT; i++)
-		add_uint(dropped, source_drop_name((enum source_drop)i), stats->dropped[i]);
+		json_add_uint(dropped, source_drop_name((enum source_drop)i), stats->dropped[i]);
 	json_object_object_add(o, "dropped", dropped);
-	add_uint(o, "frames", stats->frames);
-	add_uint(o, "partial_frames", stats->partial_frames);
-	add_uint(o, "packets", stats->packets);
-	add_uint(o, "lost_packets", stats->lost_packets);
-	add_uint(o, "ignored_packets", stats->ignored_packets);
-	add_uint(o, "bad_packets", stats->bad_packets);
-	add_uint(o, "late_packets", stats->late_packets);
-	add_uint(o, "missing_columns", stats->missing_columns);
-	add_uint(o, "fill_cpu_ns", stats->fill_cpu_ns);
-	add_uint(o, "copied_bytes", stats->copied_bytes);
+	json_add_uint(o, "frames", stats->frames);
+	json_add_uint(o, "partial_frames", stats->partial_frames);
+	json_add_uint(o, "packets", stats->packets);
+	json_add_uint(o, "lost_packets", stats->lost_packets);
+	json_add_uint(o, "ignored_packets", stats->ignored_packets);
+	json_add_uint(o, "bad_packets", stats->bad_packets);
+	json_add_uint(o, "late_packets", stats->late_packets);
+	json_add_uint(o, "duplicate_packets", stats->duplicate_packets);
+	json_add_uint(o, "overflow_packets", stats->overflow_packets);
+	json_add_uint(o, "missing_columns", stats->missing_columns);
+	json_add_uint(o, "clock_steps", stats->clock_steps);
+	json_add_uint(o, "fill_cpu_ns", stats->fill_cpu_ns);
+	json_add_uint(o, "copied_bytes", stats->copied_bytes);
+}
+
+/* Of a sensor that sends packets; the clocks of others are what they are. */
+static json_object *get_clock(const struct sensor_clock *c)
+{
+	json_object *o = json_object_new_object();
+
+	json_add_text(o, "scale", time_clock_name(c->clock));
+	json_add_text(o, "configured", time_choice_names[c->choice]);
+	json_add_text(o, "found", clock_match_name(c->match));
+	json_add_text(o, "lock", time_lock_name(c->lock));
+	json_add_text(o, "offset", !c->offset_known ? "unknown" :
+				   c->offset_measured ? "measured" : "exact");
+	if (c->offset_known)
+		json_object_object_add(o, "offset_ns",
+				       json_object_new_int64(sensor_clock_get_offset(c)));
+	json_add_uint(o, "locks_lost", c->locks_lost);
+	json_add_uint(o, "leap_seconds", c->leap_seconds);
+	json_add_bool(o, "leap_seconds_known", sensor_clock_knows_leaps(c));
+	json_add_text(o, "problem", c->problem.text);
+	return o;
 }
 
 static json_object *get_sensor(const struct sensor *s)
 {
-	json_object *o = describe_sensor(s), *loans = json_object_new_object();
+	json_object *o = status_describe_sensor(s), *loans = json_object_new_object();
 
 	if (s->source->ops->refresh)
 		s->source->ops->refresh(s->source);
-	add_uint(o, "incarnation", s->incarnation);
-	add_uint(o, "restarts", s->restarts);
+	json_add_uint(o, "incarnation", s->incarnation);
+	json_add_uint(o, "restarts", s->restarts);
 	add_source_stats(o, &s->source->stats);
-	add_uint(o, "published", s->published);
-	add_uint(o, "bytes", s->published_bytes);
-	add_uint(o, "publish_cpu_ns", s->publish_cpu_ns);
+	if (s->source->clock.clock != LIDARD_CLOCK_NONE)
+		json_object_object_add(o, "clock", get_clock(&s->source->clock));
+	json_add_uint(o, "unrecorded_packets", s->source->taps.lost);
+	json_add_uint(o, "published", s->published);
+	json_add_uint(o, "bytes", s->published_bytes);
+	json_add_uint(o, "publish_cpu_ns", s->publish_cpu_ns);
+	json_add_uint(o, "transport_cpu_ns", s->transport_cpu_ns);
 	add_account(o, sensor_check_account(s));
-	add_uint(loans, "configured", s->config.loans);
-	add_uint(loans, "lent", s->sink->lent);
-	add_uint(loans, "exhausted", s->sink->exhausted);
+	json_add_uint(loans, "configured", s->config.loans);
+	json_add_uint(loans, "lent", s->sink->lent);
+	json_add_uint(loans, "exhausted", s->sink->exhausted);
 	json_object_object_add(o, "loans", loans);
-	add_uint(o, "reserved_slices", s->reserved_slices);
-	add_uint(o, "subscriber_slices", s->config.subscriber_slices);
+	json_add_uint(o, "reserved_slices", s->reserved_slices);
+	json_add_uint(o, "subscriber_slices", s->config.subscriber_slices);
 	return o;
 }
 
@@ -123,9 +136,9 @@ static json_object *get_histogram(const struct lidard_histogram *h, unsigned int
 	json_object *o = json_object_new_object(), *buckets = json_object_new_array(), *pair;
 	unsigned int i;
 
-	add_uint(o, "count", h->count);
-	add_uint(o, "sum_ns", h->sum_ns);
-	add_uint(o, "max_ns", h->max_ns);
+	json_add_uint(o, "count", h->count);
+	json_add_uint(o, "sum_ns", h->sum_ns);
+	json_add_uint(o, "max_ns", h->max_ns);
 	for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++) {
 		if (h->buckets[i] == 0)
 			continue;
@@ -143,9 +156,9 @@ static json_object *get_skipped(const uint64_t skipped[LIDARD_SKIP_COUNT])
 {
 	json_object *o = json_object_new_object();
 
-	add_uint(o, "queue_full", skipped[LIDARD_SKIP_QUEUE_FULL]);
-	add_uint(o, "policy", skipped[LIDARD_SKIP_POLICY]);
-	add_uint(o, "invalid", skipped[LIDARD_SKIP_INVALID]);
+	json_add_uint(o, "queue_full", skipped[LIDARD_SKIP_QUEUE_FULL]);
+	json_add_uint(o, "policy", skipped[LIDARD_SKIP_POLICY]);
+	json_add_uint(o, "invalid", skipped[LIDARD_SKIP_INVALID]);
 	return o;
 }
 
@@ -167,22 +180,22 @@ static void add_page(json_object *o, const struct subscription *s, unsigned int 
 	struct subscription_account account;
 
 	/* A reader stopped in the middle of an update: its counters may be one slice apart. */
-	add_bool(o, "stable", subscription_read_page(s, &page));
+	json_add_bool(o, "stable", subscription_read_page(s, &page));
 	subscription_get_account(s, &page, &account);
-	add_bool(o, "connected", page.connected == 1);
-	add_uint(o, "incarnation", account.incarnation);
-	add_uint(o, "published", account.published);
-	add_uint(o, "received", account.received);
+	json_add_bool(o, "connected", page.connected == 1);
+	json_add_uint(o, "incarnation", account.incarnation);
+	json_add_uint(o, "published", account.published);
+	json_add_uint(o, "received", account.received);
 	json_object_object_add(o, "skipped", get_skipped(account.skipped));
-	add_uint(o, "unseen", account.unseen);
-	add_uint(o, "collecting", account.collecting);
-	add_uint(o, "waiting", account.waiting);
-	add_uint(o, "held", page.held);
-	add_uint(o, "lost_upstream", page.total_lost_upstream);
-	add_uint(o, "bytes", page.total_bytes);
-	add_uint(o, "last_take_ns", page.last_take_ns);
-	add_uint(o, "restarts", page.restarts);
-	add_uint(o, "total_received", page.total_taken);
+	json_add_uint(o, "unseen", account.unseen);
+	json_add_uint(o, "collecting", account.collecting);
+	json_add_uint(o, "waiting", account.waiting);
+	json_add_uint(o, "held", page.held);
+	json_add_uint(o, "lost_upstream", page.total_lost_upstream);
+	json_add_uint(o, "bytes", page.total_bytes);
+	json_add_uint(o, "last_take_ns", page.last_take_ns);
+	json_add_uint(o, "restarts", page.restarts);
+	json_add_uint(o, "total_received", page.total_taken);
 	json_object_object_add(o, "total_skipped", get_skipped(page.total_skipped));
 	add_account(o, account.holds);
 	if (*pairs < STATUS_PAIRS_MAX)
@@ -193,15 +206,15 @@ static json_object *get_subscriber(const struct subscription *s, unsigned int *p
 {
 	json_object *o = json_object_new_object();
 
-	add_uint(o, "id", s->id);
-	add_string(o, "name", s->client->program);
-	add_uint(o, "pid", (uint64_t)s->client->pid);
-	add_uint(o, "uid", s->client->uid);
-	add_string(o, "sensor", s->sensor->config.name);
-	add_uint(o, "policy", s->policy);
-	add_uint(o, "queue", s->queue);
-	add_uint(o, "held_limit", s->held);
-	add_string(o, "state", s->client->state == CLIENT_LIVE ? "live" : "reclaiming");
+	json_add_uint(o, "id", s->id);
+	json_add_text(o, "name", s->client->program);
+	json_add_uint(o, "pid", (uint64_t)s->client->pid);
+	json_add_uint(o, "uid", s->client->uid);
+	json_add_text(o, "sensor", s->sensor->config.name);
+	json_add_uint(o, "policy", s->policy);
+	json_add_uint(o, "queue", s->queue);
+	json_add_uint(o, "held_limit", s->held);
+	json_add_text(o, "state", s->client->state == CLIENT_LIVE ? "live" : "reclaiming");
 	add_page(o, s, pairs);
 	return o;
 }
@@ -229,10 +242,10 @@ static json_object *get_pools(const struct daemon *d)
 
 	for (i = 0; i < count; i++) {
 		o = json_object_new_object();
-		add_uint(o, "payload_bytes", pool_payload_of_size(pools[i].size));
-		add_uint(o, "chunks", pools[i].chunks);
-		add_uint(o, "used", pools[i].used);
-		add_uint(o, "min_free", pools[i].min_free);
+		json_add_uint(o, "payload_bytes", pool_payload_of_size(pools[i].size));
+		json_add_uint(o, "chunks", pools[i].chunks);
+		json_add_uint(o, "used", pools[i].used);
+		json_add_uint(o, "min_free", pools[i].min_free);
 		json_object_array_add(array, o);
 	}
 	return array;
@@ -242,10 +255,10 @@ static json_object *get_transport(const struct daemon *d)
 {
 	json_object *o = json_object_new_object();
 
-	add_string(o, "name", "iceoryx");
-	add_string(o, "broker", d->broker_id);
-	add_string(o, "state", d->ready ? "ok" : "starting");
-	add_uint(o, "reclaimed_clients", d->clients.reclaimed);
+	json_add_text(o, "name", "iceoryx");
+	json_add_text(o, "broker", d->broker_id);
+	json_add_text(o, "state", d->ready ? "ok" : "starting");
+	json_add_uint(o, "reclaimed_clients", d->clients.reclaimed);
 	return o;
 }
 
@@ -266,13 +279,13 @@ json_object *status_get(const struct daemon *d)
 	char text[256];
 
 	status_get_text(d, text, sizeof(text));
-	add_string(o, "version", LIDARD_VERSION);
-	add_uint(o, "pid", (uint64_t)getpid());
-	add_uint(o, "now_ns", clock_now_ns());
-	add_uint(o, "started_ns", d->started_ns);
-	add_bool(o, "degraded", is_degraded(d));
-	add_string(o, "status", text);
-	add_uint(o, "cpu_ns", clock_read_ns(CLOCK_PROCESS_CPUTIME_ID));
+	json_add_text(o, "version", LIDARD_VERSION);
+	json_add_uint(o, "pid", (uint64_t)getpid());
+	json_add_uint(o, "now_ns", clock_now_ns());
+	json_add_uint(o, "started_ns", d->started_ns);
+	json_add_bool(o, "degraded", is_degraded(d));
+	json_add_text(o, "status", text);
+	json_add_uint(o, "cpu_ns", clock_read_ns(CLOCK_PROCESS_CPUTIME_ID));
 	json_object_object_add(o, "transport", get_transport(d));
 	json_object_object_add(o, "pools", get_pools(d));
 	LIST_FOREACH(s, &d->sensors, link)

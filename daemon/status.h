@@ -7,7 +7,10 @@
 #include <stddef.h>
 
 struct daemon;
+struct sensor;
 
+/** What ListSensors, GetStatus and GetSensor say of a sensor; the caller owns it. */
+json_object *status_describe_sensor(const struct sensor *s);
 /** The array of ListSensors; the caller owns it. */
 json_object *status_list_sensors(const struct daemon *d);
 /** The object of GetStatus; the caller owns it. */

@@ -30,15 +30,19 @@
 #include "decoder/decoder_ouster.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/cleanup.h"
 #include "common/crc64.h"
+#include "decoder/ouster_imu.h"
+#include "decoder/point_lanes.h"
 
 /** So many frames later is still the same run of the sensor; more, and it began anew. */
 #define FRAME_GAP_MAX 1000
@@ -49,9 +53,12 @@
 
 #define MM_TO_M 0.001
 
-/* A field of a pixel, ready to be cut out of the 32 bits at byte; mask 0: there is none. */
+#define RETURNS_MAX 2
+#define PIXEL_WORDS_MAX 4
+
+/* A field of a pixel, ready to be cut out of one of its words of 32 bits; mask 0: there is none. */
 struct cut {
-	uint8_t byte;
+	uint8_t word;
 	uint8_t shift;
 	uint8_t scale;
 	uint32_t mask;
@@ -102,14 +109,16 @@ struct decoder_ouster {
 	struct ouster_layout layout;
 	struct header_fields header;
 	struct column_fields column;
-	struct cuts cuts[2];
+	struct cuts cuts[RETURNS_MAX];
 	uint32_t columns_per_frame;
 	uint64_t serial_number;
 	enum ouster_crc crc_expected;
 	struct frame_count frames;
 	float beam_offset_m;
-	/** Of each beam, as if the head stood at column 0. */
-	float (*direction)[3];
+	/** Rotation, row major. */
+	float imu_to_sensor[9];
+	/** Ahead, to the left and up, of each beam, as if the head stood at column 0. */
+	float direction[3 * OUSTER_PIXELS_MAX];
 	struct pose *poses;
 	/** Of each column number; PLACE_NONE: outside the window. */
 	uint16_t *places;
@@ -131,7 +140,6 @@ static struct decoder *ouster_free(struct decoder *base)
 		free(d->packet_places);
 		free(d->places);
 		free(d->poses);
-		free(d->direction);
 		free(d);
 	}
 	return NULL;
@@ -152,11 +160,8 @@ static struct cut make_cut(const struct ouster_profile *p, const char *name)
 
 	if (!f)
 		return c;
-	/* the 32 bits lie within the pixel, so the last one of a packet is safe to read */
-	c.byte = f->bit / 8;
-	if (c.byte > p->pixel_bytes - 4)
-		c.byte = p->pixel_bytes - 4;
-	c.shift = (uint8_t)(f->bit - c.byte * 8);
+	c.word = (uint8_t)(f->bit / 32);
+	c.shift = f->bit % 32;
 	c.scale = f->scale;
 	assert(c.shift + f->width <= 32 && f->width < 32);
 	c.mask = (1u << f->width) - 1;
@@ -166,6 +171,10 @@ static struct cut make_cut(const struct ouster_profile *p, const char *name)
 static void make_fields(struct decoder_ouster *d)
 {
 	const struct ouster_profile *p = d->layout.profile;
+
+	/* as ouster_points() has them */
+	assert(p->returns == 2 ? p->pixel_bytes == 8 || p->pixel_bytes == 16 :
+				 p->pixel_bytes == 4 || p->pixel_bytes == 12);
 
 	d->header.type = ouster_profile_field(p, "TYPE");
 	d->header.init = ouster_profile_field(p, "INIT_ID");
@@ -201,11 +210,19 @@ static void make_directions(struct decoder_ouster *d, const struct ouster_metada
 		double azimuth = -m->azimuth_deg[i] * M_PI / 180;
 		double altitude = m->altitude_deg[i] * M_PI / 180;
 
-		d->direction[i][0] = (float)(cos(azimuth) * cos(altitude));
-		d->direction[i][1] = (float)(sin(azimuth) * cos(altitude));
-		d->direction[i][2] = (float)sin(altitude);
+		d->direction[i] = (float)(cos(azimuth) * cos(altitude));
+		d->direction[OUSTER_PIXELS_MAX + i] = (float)(sin(azimuth) * cos(altitude));
+		d->direction[2 * OUSTER_PIXELS_MAX + i] = (float)sin(altitude);
 	}
 	d->beam_offset_m = (float)(hypot(m->beam_origin_x_mm, m->beam_origin_z_mm) * MM_TO_M);
+}
+
+static void make_imu_axes(struct decoder_ouster *d, const struct ouster_metadata *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < 9; i++)
+		d->imu_to_sensor[i] = (float)m->imu_to_sensor[i / 3 * 4 + i % 3];
 }
 
 static void make_pose(struct pose *pose, const struct ouster_metadata *m, double angle)
@@ -268,8 +285,12 @@ static void make_geometry(struct decoder_ouster *d, const struct ouster_metadata
 	g->packet_columns = m->columns_per_packet;
 	g->sensor_clock = m->sensor_clock;
 	g->clock_lock = m->clock_lock;
+	g->clocks = m->clocks;
 	memcpy(g->model, m->model, sizeof(g->model));
 	memcpy(g->serial, m->serial, sizeof(g->serial));
+	memcpy(g->firmware, m->firmware, sizeof(g->firmware));
+	g->beams = m->pixels_per_column;
+	g->rate_hz = m->rate_hz;
 }
 
 int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_decoder,
@@ -280,11 +301,10 @@ int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_dec
 
 	if (!d)
 		return problem_set(problem, -ENOMEM, "no memory for the decoder");
-	d->direction = calloc(m->pixels_per_column, sizeof(*d->direction));
 	d->poses = calloc(m->columns_per_frame, sizeof(*d->poses));
 	d->places = calloc(m->columns_per_frame, sizeof(*d->places));
 	d->packet_places = calloc(packets, sizeof(*d->packet_places));
-	if (!d->direction || !d->poses || !d->places || !d->packet_places)
+	if (!d->poses || !d->places || !d->packet_places)
 		return problem_set(problem, -ENOMEM, "no memory for the decoder's tables");
 
 	d->base.ops = &decoder_ouster;
@@ -295,6 +315,7 @@ int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_dec
 	make_geometry(d, m);
 	make_fields(d);
 	make_directions(d, m);
+	make_imu_axes(d, m);
 	make_poses(d, m);
 	make_places(d, m);
 	crc64_init(&d->crc);
@@ -302,17 +323,29 @@ int decoder_ouster_new(const struct ouster_metadata *m, struct decoder **ret_dec
 	return 0;
 }
 
+/* "OS-1-128", "OS0" */
+static bool ouster_knows(const char *model)
+{
+	return strncasecmp(model, "OS", 2) == 0 &&
+	       isdigit((unsigned char)model[model[2] == '-' ? 3 : 2]);
+}
+
+static int ouster_check(const struct decoder_sensor *sensor, struct problem *problem)
+{
+	if (sensor->metadata || sensor->metadata_path[0])
+		return 0;
+	return problem_set(problem, -EINVAL,
+			   "decoder = ouster needs metadata = FILE, the sensor's metadata as JSON");
+}
+
 static int ouster_open(const struct decoder_sensor *sensor, struct decoder **ret_decoder,
 		       struct problem *problem)
 {
 	CLEANUP(cleanup_free) struct ouster_metadata *m = NULL;
-	int e;
+	int e = ouster_check(sensor, problem);
 
-	if (!sensor->metadata && !sensor->metadata_path[0])
-		return problem_set(problem, -EINVAL,
-				   "sensor %s: decoder = ouster needs metadata = FILE, the sensor's "
-				   "metadata as JSON",
-				   sensor->name);
+	if (e < 0)
+		return e;
 	m = malloc(sizeof(*m));
 	if (!m)
 		return problem_set(problem, -ENOMEM, "no memory for metadata");
@@ -459,6 +492,8 @@ static int ouster_look(struct decoder *base, const void *datagram, size_t bytes,
 	uint32_t wire = 0, init = 0;
 	unsigned int i;
 
+	if (bytes == OUSTER_IMU_BYTES)
+		return DECODER_SIDE;
 	if (bytes != d->layout.packet_bytes || !is_ours(d, datagram))
 		return DECODER_IGNORED;
 	if (!crc_is_good(d, datagram))
@@ -480,6 +515,16 @@ static int ouster_look(struct decoder *base, const void *datagram, size_t bytes,
 	return DECODER_POINTS;
 }
 
+static int ouster_side(const struct decoder *base, const void *datagram, size_t bytes,
+		       struct decoder_side *ret_side)
+{
+	if (bytes != OUSTER_IMU_BYTES)
+		return DECODER_IGNORED;
+	*ret_side = (struct decoder_side){ .has_imu = true };
+	return ouster_imu_read(datagram, to_ouster(base)->imu_to_sensor, &ret_side->imu) == 0 ?
+		       DECODER_SIDE : DECODER_BAD;
+}
+
 static void ouster_restart(struct decoder *base)
 {
 	struct decoder_ouster *d = (struct decoder_ouster *)base;
@@ -489,35 +534,86 @@ static void ouster_restart(struct decoder *base)
 
 /* --- points --- */
 
-static inline uint32_t cut_out(const struct cut *c, const uint8_t *pixel)
-{
-	uint32_t word;
+/* The words of four pixels. */
+struct words {
+	lanes_u32 at[PIXEL_WORDS_MAX];
+};
 
-	memcpy(&word, pixel + c->byte, sizeof(word));
-	return ((le32toh(word) >> c->shift) & c->mask) << c->scale;
+POINT_LANES_INLINE lanes_u32 cut_out(const struct cut *c, const struct words *words)
+{
+	return (words->at[c->word] >> c->shift & c->mask) << c->scale;
 }
 
-/* Hot path. Return: 1 if the pixel has that return; @point is written either way. */
-static inline uint32_t make_point(const struct cuts *c, const uint8_t *pixel,
-				  const struct pose *pose, const float v[3], float beam_offset_m,
-				  struct lidard_point_xyzirt *point)
+/* Four pixels, or @lanes of them: what comes behind may be another's memory. */
+POINT_LANES_INLINE void load_words(const uint8_t *pixel, unsigned int lanes, size_t pixel_bytes,
+				   struct words *ret)
 {
-	const uint32_t range_mm = cut_out(&c->range, pixel);
-	const float range = (float)range_mm * (float)MM_TO_M;
-	const float along = range - beam_offset_m;
+	uint8_t copy[POINT_LANES * PIXEL_WORDS_MAX * 4] = { 0 };
+	unsigned int i;
+
+	if (lanes < POINT_LANES)
+		pixel = memcpy(copy, pixel, lanes * pixel_bytes);
+	for (i = 0; i < pixel_bytes / 4; i++)
+		ret->at[i] = lanes_load_words(pixel + 4 * i, pixel_bytes);
+}
+
+/* One return of four beams. */
+POINT_LANES_INLINE void make_lanes(const struct cuts *c, const struct words *words,
+				   const struct pose *pose, const float *direction,
+				   float beam_offset_m, struct point_lanes *ret)
+{
+	const lanes_f32 ahead = lanes_load_f32(direction);
+	const lanes_f32 left = lanes_load_f32(direction + OUSTER_PIXELS_MAX);
+	const lanes_f32 up = lanes_load_f32(direction + 2 * OUSTER_PIXELS_MAX);
+	const lanes_u32 range_mm = cut_out(&c->range, words);
+	const lanes_f32 range = lanes_to_f32(range_mm) * (float)MM_TO_M;
+	const lanes_f32 along = range - beam_offset_m;
 	const float *t = pose->turn;
 
-	point->x = along * (t[0] * v[0] + t[1] * v[1] + t[2] * v[2]) + pose->origin[0];
-	point->y = along * (t[3] * v[0] + t[4] * v[1] + t[5] * v[2]) + pose->origin[1];
-	point->z = along * (t[6] * v[0] + t[7] * v[1] + t[8] * v[2]) + pose->origin[2];
-	point->intensity = (float)cut_out(&c->reflectivity, pixel);
-	point->range = range;
-	point->time_offset_ns = 0;
-	point->flags = cut_out(&c->flags, pixel) ? LIDARD_POINT_FLAGGED : 0;
+	ret->raw = range_mm;
+	ret->range = range;
+	ret->x = along * (t[0] * ahead + t[1] * left + t[2] * up) + pose->origin[0];
+	ret->y = along * (t[3] * ahead + t[4] * left + t[5] * up) + pose->origin[1];
+	ret->z = along * (t[6] * ahead + t[7] * left + t[8] * up) + pose->origin[2];
+	ret->intensity = lanes_to_f32(cut_out(&c->reflectivity, words));
+	ret->time_offset_ns = lanes_all_u32(0);
+	ret->id = (lanes_u32)(cut_out(&c->flags, words) != 0) & POINT_ID(0, 0, LIDARD_POINT_FLAGGED);
 	/* 16 bits at most, in every profile */
-	point->signal = (uint16_t)cut_out(&c->signal, pixel);
-	point->ambient = (uint16_t)cut_out(&c->ambient, pixel);
-	return range_mm > 0;
+	ret->light = POINT_LIGHT(cut_out(&c->signal, words), cut_out(&c->ambient, words));
+}
+
+/* An empty pixel is written like any other and then overwritten: see point_lanes.h. */
+POINT_LANES_INLINE uint32_t make_points(const struct decoder_ouster *d, const struct pose *pose,
+					const uint8_t *pixel, unsigned int returns,
+					size_t pixel_bytes, struct lidard_point_xyzirt *points)
+{
+	/* copies: the compiler need not think that a point could change them */
+	const struct cuts cuts[RETURNS_MAX] = { d->cuts[0], d->cuts[1] };
+	const float beam_offset_m = d->beam_offset_m;
+	const unsigned int pixels = d->layout.pixels;
+	lanes_u32 id = { POINT_ID(0, 1, 0), POINT_ID(1, 1, 0), POINT_ID(2, 1, 0), POINT_ID(3, 1, 0) };
+	struct lidard_point_xyzirt *at = points;
+	unsigned int beam, k;
+
+	for (beam = 0; beam < pixels; beam += POINT_LANES) {
+		const unsigned int left = pixels - beam;
+		const unsigned int lanes = left < POINT_LANES ? left : POINT_LANES;
+		struct point_rows rows[RETURNS_MAX];
+		struct words words;
+
+		load_words(pixel, lanes, pixel_bytes, &words);
+		for (k = 0; k < returns; k++) {
+			struct point_lanes p;
+
+			make_lanes(&cuts[k], &words, pose, &d->direction[beam], beam_offset_m, &p);
+			p.id += id + POINT_ID(0, k, 0);
+			point_lanes_turn(&p, &rows[k]);
+		}
+		at = point_lanes_store(rows, returns, lanes, at);
+		pixel += POINT_LANES * pixel_bytes;
+		id += POINT_ID(POINT_LANES, 0, 0);
+	}
+	return (uint32_t)(at - points);
 }
 
 /* Hot path. */
@@ -530,27 +626,24 @@ static uint32_t ouster_points(const struct decoder *base, const struct decoder_p
 	const uint8_t *pixel = packet->data + profile->header_bytes +
 			       (size_t)packet->positions[index] * d->layout.column_bytes +
 			       profile->column_header_bytes;
-	uint32_t beam, n = 0;
-	unsigned int i;
 
-	/* An empty pixel is written like any other and then overwritten: there is room for all,
-	 * and a branch that depends on the scene costs more than the store.
-	 */
-	for (beam = 0; beam < d->layout.pixels; beam++, pixel += profile->pixel_bytes)
-		for (i = 0; i < profile->returns; i++) {
-			points[n].ring = (uint16_t)beam;
-			points[n].return_number = (uint8_t)(i + 1);
-			n += make_point(&d->cuts[i], pixel, &pose, d->direction[beam],
-					d->beam_offset_m, &points[n]);
-		}
-	return n;
+	if (profile->returns == 2)
+		return profile->pixel_bytes == 8 ? make_points(d, &pose, pixel, 2, 8, points) :
+						   make_points(d, &pose, pixel, 2, 16, points);
+	return profile->pixel_bytes == 4 ? make_points(d, &pose, pixel, 1, 4, points) :
+					   make_points(d, &pose, pixel, 1, 12, points);
 }
 
 const struct decoder_ops decoder_ouster = {
 	.name = "ouster",
+	.vendor = "Ouster",
+	.knows = ouster_knows,
+	.check = ouster_check,
 	.open = ouster_open,
 	.free = ouster_free,
 	.look = ouster_look,
 	.points = ouster_points,
 	.restart = ouster_restart,
+	.side_format = LIDARD_FORMAT_IMU,
+	.side = ouster_side,
 };

@@ -2,7 +2,7 @@
 /*
  * decoder_ouster.h - the Ouster decoder, from metadata that is already there
  *
- * The daemon goes through decoder_find(); tests, fuzzers and benchmarks make
+ * The daemon goes through decoder_choose(); tests, fuzzers and benchmarks make
  * decoders of sensors that have no file.
  */
 #ifndef DECODER_DECODER_OUSTER_H

@@ -22,6 +22,7 @@
 #include "common/cleanup.h"
 #include "decoder/decoder.h"
 #include "decoder/metadata_file.h"
+#include "decoder/time_scale.h"
 
 #define JSON_DEPTH_MAX 32
 /** As much of a wrong value as a message shows. */
@@ -29,6 +30,7 @@
 /** An optical centre further from the housing than this is a mistake. */
 #define OFFSET_MM_MAX 10000.0
 #define SERIAL_BITS 40
+#define RATE_HZ_MAX 100
 
 struct reader {
 	const char *file;
@@ -258,6 +260,19 @@ static int read_lidar_mode(const struct reader *r, struct ouster_metadata *m)
 	return 0;
 }
 
+/* Only told: what is not "COLUMNSxHZ" is left alone. */
+static void read_rate(const struct reader *r, struct ouster_metadata *m)
+{
+	unsigned int columns, hz;
+	struct value v;
+	char end;
+
+	if (find(r, "lidar_mode", &v) && json_object_is_type(v.json, json_type_string) &&
+	    sscanf(json_object_get_string(v.json), "%5ux%3u%c", &columns, &hz, &end) == 2 &&
+	    hz <= RATE_HZ_MAX)
+		m->rate_hz = hz;
+}
+
 static int read_window(const struct reader *r, struct ouster_metadata *m)
 {
 	const double limit = m->columns_per_frame - 1;
@@ -386,12 +401,18 @@ static int read_geometry(const struct reader *r, struct ouster_metadata *m)
 	static const double turned_and_raised[16] = {
 		-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 36.18, 0, 0, 0, 1,
 	};
+	/* of all generations, as files have it that say so */
+	static const double straight[16] = { 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1 };
 	int e = read_beam_origin(r, m);
 
 	if (e < 0)
 		return e;
 	memcpy(m->lidar_to_sensor, turned_and_raised, sizeof(turned_and_raised));
 	e = read_transform(r, "lidar_to_sensor_transform", m->lidar_to_sensor);
+	if (e < 0)
+		return e;
+	memcpy(m->imu_to_sensor, straight, sizeof(straight));
+	e = read_transform(r, "imu_to_sensor_transform", m->imu_to_sensor);
 	return e < 0 ? e : 0;
 }
 
@@ -401,12 +422,18 @@ static int read_clock(const struct reader *r, struct ouster_metadata *m)
 		const char *mode;
 		uint8_t clock;
 		uint8_t lock;
+		uint16_t clocks;
 	} modes[] = {
 		{ "TIME_FROM_INTERNAL_OSC", LIDARD_CLOCK_SENSOR_BOOT,
-		  LIDARD_CLOCK_LOCK_FREE_RUNNING },
+		  LIDARD_CLOCK_LOCK_FREE_RUNNING, TIME_CHOICES(TIME_CHOICE_BOOT) },
 		/* asked to follow a master; whether there is one the file cannot know */
-		{ "TIME_FROM_PTP_1588", LIDARD_CLOCK_TAI, LIDARD_CLOCK_LOCK_UNKNOWN },
-		{ "TIME_FROM_SYNC_PULSE_IN", LIDARD_CLOCK_UTC, LIDARD_CLOCK_LOCK_UNKNOWN },
+		{ "TIME_FROM_PTP_1588", LIDARD_CLOCK_TAI, LIDARD_CLOCK_LOCK_UNKNOWN,
+		  TIME_CHOICES(TIME_CHOICE_PTP) | TIME_CHOICES(TIME_CHOICE_TAI) |
+		  TIME_CHOICES(TIME_CHOICE_UTC) },
+		/* TAI if it was told to add the leap seconds */
+		{ "TIME_FROM_SYNC_PULSE_IN", LIDARD_CLOCK_UTC, LIDARD_CLOCK_LOCK_UNKNOWN,
+		  TIME_CHOICES(TIME_CHOICE_GPS) | TIME_CHOICES(TIME_CHOICE_UTC) |
+		  TIME_CHOICES(TIME_CHOICE_TAI) },
 	};
 	char mode[32];
 	struct value v;
@@ -417,12 +444,14 @@ static int read_clock(const struct reader *r, struct ouster_metadata *m)
 		return e;
 	m->sensor_clock = LIDARD_CLOCK_SENSOR_BOOT;
 	m->clock_lock = LIDARD_CLOCK_LOCK_UNKNOWN;
+	m->clocks = TIME_CHOICES_OF_DATES;
 	if (!e)
 		return 0;
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(mode, modes[i].mode) == 0) {
 			m->sensor_clock = modes[i].clock;
 			m->clock_lock = modes[i].lock;
+			m->clocks = modes[i].clocks;
 			return 0;
 		}
 	find(r, "timestamp_mode", &v);
@@ -478,6 +507,8 @@ static int read_crc(const struct reader *r, struct ouster_metadata *m)
 		if (e < 0)
 			return e;
 		version = firmware_version(text);
+		if (e)
+			snprintf(m->firmware, sizeof(m->firmware), "%.63s", text);
 	}
 	if (!m->profile->has_crc || (version >= 0 && version < 2005))
 		m->crc = OUSTER_CRC_NONE;
@@ -502,6 +533,8 @@ static int read_all(const struct reader *r, const char *model, struct ouster_met
 		e = read_clock(r, m);
 	if (e >= 0)
 		e = read_crc(r, m);
+	if (e >= 0)
+		read_rate(r, m);
 	return e;
 }
 

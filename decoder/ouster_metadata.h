@@ -49,13 +49,20 @@ struct ouster_metadata {
 	double beam_origin_z_mm;
 	/** Row major, millimetres. */
 	double lidar_to_sensor[16];
+	double imu_to_sensor[16];
 	enum ouster_crc crc;
 	/** enum lidard_sensor_clock, enum lidard_clock_lock. */
 	uint8_t sensor_clock;
 	uint8_t clock_lock;
+	/** What the clock can be, TIME_CHOICES(). */
+	uint16_t clocks;
 	/** "" if unknown. */
 	char model[64];
 	char serial[64];
+	/** As the file has it, "ousteros-image-prod-aries-v2.3.0+..."; cut where it is too long. */
+	char firmware[64];
+	/** Of lidar_mode; 0 if unknown. */
+	double rate_hz;
 	/** serial as in the packets; 0 if unknown. */
 	uint64_t serial_number;
 };

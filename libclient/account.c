@@ -31,6 +31,12 @@ static void add(uint64_t *counter, uint64_t n)
 	set(counter, *counter + n);
 }
 
+static bool records_fit(const struct lidard_slice_header *h, size_t record_bytes)
+{
+	return h->point_step == record_bytes &&
+	       (uint64_t)h->point_count * h->point_step == h->payload_bytes;
+}
+
 static bool payload_is_valid(const struct account *a, const struct lidard_slice_header *h)
 {
 	if (h->payload_bytes > a->slice_bytes)
@@ -41,8 +47,11 @@ static bool payload_is_valid(const struct account *a, const struct lidard_slice_
 	case LIDARD_FORMAT_RAW:
 		return true;
 	case LIDARD_FORMAT_XYZIRT:
-		return h->point_step == sizeof(struct lidard_point_xyzirt) &&
-		       (uint64_t)h->point_count * h->point_step == h->payload_bytes;
+		return records_fit(h, sizeof(struct lidard_point_xyzirt));
+	case LIDARD_FORMAT_IMU:
+		return records_fit(h, sizeof(struct lidard_imu));
+	case LIDARD_FORMAT_POSITION:
+		return records_fit(h, sizeof(struct lidard_position));
 	default:
 		/* a format newer than this library: points of some kind, or bytes */
 		return h->point_step == 0 ||
@@ -115,6 +124,8 @@ uint64_t account_see(struct account *a, const struct lidard_slice_header *h)
 	add(&p->total_lost_upstream, lost);
 	set(&p->next_index, h->publish_index);
 	end(p);
+	if (skipped)
+		LIDARD_PROBE3(skip, a->reader, LIDARD_SKIP_QUEUE_FULL, skipped);
 	a->next_seq = h->seq;
 	return skipped + lost;
 }
@@ -160,6 +171,7 @@ void account_take(struct account *a, const struct lidard_slice_header *h, uint64
 	advance(a);
 	count_taken(a, h, now_ns);
 	end(a->page);
+	LIDARD_PROBE3(take, a->reader, h, now_ns);
 }
 
 void account_collect(struct account *a)
@@ -182,6 +194,7 @@ void account_hand_out(struct account *a, const struct lidard_slice_header *h, ui
 	leave_collecting(a->page, h);
 	count_taken(a, h, taken_ns);
 	end(a->page);
+	LIDARD_PROBE3(take, a->reader, h, taken_ns);
 }
 
 void account_give_up(struct account *a, const struct lidard_slice_header *h)
@@ -195,6 +208,7 @@ void account_give_up(struct account *a, const struct lidard_slice_header *h)
 		add(&p->skipped[LIDARD_SKIP_POLICY], 1);
 	add(&p->total_skipped[LIDARD_SKIP_POLICY], 1);
 	end(p);
+	LIDARD_PROBE3(skip, a->reader, LIDARD_SKIP_POLICY, 1);
 }
 
 void account_pass(struct account *a, enum lidard_skip_cause cause)
@@ -210,6 +224,7 @@ void account_pass(struct account *a, enum lidard_skip_cause cause)
 	}
 	add(&p->total_skipped[cause], 1);
 	end(p);
+	LIDARD_PROBE3(skip, a->reader, (unsigned int)cause, 1);
 }
 
 void account_release(struct account *a, uint64_t hold_ns)

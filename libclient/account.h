@@ -17,9 +17,12 @@
 #include <stdint.h>
 
 #include "lidard/control.h"
+#include "lidard/probes.h"
 
 struct account {
 	struct lidard_subscriber_page *page;
+	/* for the probes; borrowed */
+	const struct lidard_probe_reader *reader;
 	/* seq expected next; belongs to page->next_index */
 	uint64_t next_seq;
 	/* most payload of a slice */

@@ -34,6 +34,7 @@ static const struct {
 	{ LIDARD_ERROR_LIMIT, -EUSERS },
 	{ LIDARD_ERROR_PERMISSION, -EACCES },
 	{ LIDARD_ERROR_NO_METADATA, -ENODATA },
+	{ LIDARD_ERROR_NO_PACKETS, -ENOTSUP },
 	{ "org.varlink.service.InvalidParameter", -EINVAL },
 };
 
@@ -54,7 +55,7 @@ static int fail_transfer(struct lidard_client *c, int error, const char *method)
 			   error == -EPROTO ? "lidard's answer made no sense" : strerror(-error));
 }
 
-static int fail_reply(struct lidard_client *c, const struct varlink_reply *reply)
+int client_fail_reply(struct lidard_client *c, const struct varlink_reply *reply)
 {
 	const char *message = varlink_get_string(reply->parameters, "message");
 	int error = -EREMOTEIO;
@@ -63,6 +64,9 @@ static int fail_reply(struct lidard_client *c, const struct varlink_reply *reply
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (strcmp(reply->error, errors[i].name) == 0)
 			error = errors[i].error;
+	/* where errno says which error it is, the sentence is enough */
+	if (message && error != -EREMOTEIO)
+		return client_fail(c, error, "%s", message);
 	if (message)
 		return client_fail(c, error, "%s: %s", reply->error, message);
 	return client_fail(c, error, "%s: %s", reply->error,
@@ -80,7 +84,7 @@ int client_exchange(struct lidard_client *c, const char *method, struct json_obj
 	if (r < 0)
 		return fail_transfer(c, r, method);
 	if (reply.error) {
-		r = fail_reply(c, &reply);
+		r = client_fail_reply(c, &reply);
 		varlink_reply_deinit(&reply);
 		return r;
 	}
@@ -403,7 +407,7 @@ LIDARD_EXPORT int lidard_client_call(struct lidard_client *client, const char *m
 	if (r < 0)
 		return r;
 	if (reply.error) {
-		fail_reply(client, &reply);
+		client_fail_reply(client, &reply);
 		r = copy_text(client->error, ret_json);
 		if (r == 0)
 			r = -EREMOTEIO;

@@ -79,6 +79,9 @@ int client_request(struct lidard_client *c, const char *method, struct json_obje
 int client_exchange(struct lidard_client *c, const char *method, struct json_object *parameters,
 		    uint64_t deadline_ns, struct varlink_reply *ret_reply);
 
+/** client_fail_reply() - for a reply that is an error. Return: the errno that stands for it. */
+int client_fail_reply(struct lidard_client *c, const struct varlink_reply *reply);
+
 /** The life's transport died under us: ask lidard for another name. */
 void client_abandon_life(struct lidard_client *c);
 

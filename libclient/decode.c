@@ -82,6 +82,7 @@ static int open_decoder(struct lidard_client *client, const char *name,
 			struct json_object *parameters, struct decoder **ret_decoder)
 {
 	struct decoder_sensor sensor = { .name = name, .metadata_path = "" };
+	const char *calibration = varlink_get_string(parameters, "calibration");
 	const char *wanted = varlink_get_string(parameters, "decoder");
 	const struct decoder_ops *ops;
 	struct problem problem = { "" };
@@ -92,15 +93,21 @@ static int open_decoder(struct lidard_client *client, const char *name,
 	if (!wanted || !sensor.model || !sensor.metadata)
 		return client_fail(client, -EPROTO, "%s: the answer made no sense",
 				   LIDARD_METHOD_GET_DECODER);
-	ops = decoder_find(wanted);
-	if (!ops)
-		return client_fail(client, -ENOTSUP, "this liblidard has no decoder \"%s\"", wanted);
 	sensor.metadata_bytes = strlen(sensor.metadata);
 	/* as if lidard had no file either */
 	if (!sensor.metadata[0])
 		sensor.metadata = NULL;
+	if (calibration && calibration[0]) {
+		sensor.calibration = calibration;
+		sensor.calibration_bytes = strlen(calibration);
+	}
+	if (decoder_choose(wanted, &sensor, &ops, &problem) < 0)
+		return strcmp(wanted, "auto") == 0 ?
+			       client_fail(client, -EINVAL, "sensor %s: %s", name, problem.text) :
+			       client_fail(client, -ENOTSUP, "this liblidard is another than "
+					   "lidard's: %s", problem.text);
 	r = ops->open(&sensor, ret_decoder, &problem);
-	return r < 0 ? client_fail(client, r, "%s", problem.text) : 0;
+	return r < 0 ? client_fail(client, r, "sensor %s: %s", name, problem.text) : 0;
 }
 
 LIDARD_EXPORT int lidard_decoder_new(struct lidard_client *client, const char *sensor,
@@ -191,7 +198,7 @@ static int decode_packet(struct lidard_decoder *d, const uint8_t *data, size_t b
 	int r;
 
 	r = d->decoder->ops->look(d->decoder, data, bytes, &d->packet);
-	if (r == DECODER_IGNORED)
+	if (r == DECODER_IGNORED || r == DECODER_SIDE)
 		o->decoded.ignored_packets++;
 	else if (r == DECODER_BAD)
 		o->decoded.bad_packets++;

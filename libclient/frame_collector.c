@@ -3,6 +3,7 @@
 #include "libclient/frame_collector.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "libclient/export.h"
@@ -119,16 +120,35 @@ static void give_up(struct lidard_frame *f)
 	free_frame(f);
 }
 
+/* slice_count: of the frame, 0 if its first slice did not say */
+static void say_too_large(const struct frame_collector *c, uint32_t slice_count)
+{
+	const char *sensor = c->subscription->probe_reader.sensor;
+	struct lidard_client *client = c->subscription->client;
+
+	if (slice_count > c->capacity)
+		client_fail(client, -EMSGSIZE,
+			    "sensor %s: a frame has %" PRIu32 " slices, this subscription may hold "
+			    "%" PRIu32 ": set opts.held = %" PRIu32,
+			    sensor, slice_count, c->capacity, slice_count + 1);
+	else
+		client_fail(client, -EMSGSIZE,
+			    "sensor %s: a frame has more slices than this subscription may still "
+			    "hold, %" PRIu32 " in all: raise opts.held", sensor, c->capacity);
+}
+
 /* More slices than may be held: give them back, and the rest as it comes. */
 static int drop_building(struct frame_collector *c)
 {
 	struct lidard_frame *f = c->building;
+	uint32_t slice_count = f->slices[0]->header->slice_count;
 
 	c->dropping = true;
 	c->dropping_id = f->id;
 	c->dropping_incarnation = f->incarnation;
 	c->building = NULL;
 	give_up(f);
+	say_too_large(c, slice_count);
 	return -EMSGSIZE;
 }
 

@@ -36,13 +36,15 @@ int port_new(struct transport_life *life, const struct transport_subscribe *para
 	return 0;
 }
 
-struct port *port_free(struct port *p)
+bool port_close(struct port *p)
 {
+	bool given_back;
+
 	if (!p)
-		return NULL;
-	p->ops->unsubscribe(p->handle);
+		return true;
+	given_back = p->ops->unsubscribe(p->handle);
 	free(p);
-	return NULL;
+	return given_back;
 }
 
 bool port_matches(const struct port *p, const struct transport_life *life,
@@ -59,7 +61,7 @@ void port_retire(struct port *p, bool broker_gone)
 	p->retired = true;
 	p->broker_gone = broker_gone;
 	if (p->lent == 0)
-		port_free(p);
+		port_close(p);
 }
 
 int port_open_event(struct port *p)
@@ -93,5 +95,5 @@ void port_release(struct port *p, const void *payload)
 	if (!p->broker_gone)
 		p->ops->release(p->handle, payload);
 	if (--p->lent == 0 && p->retired)
-		port_free(p);
+		port_close(p);
 }

@@ -36,8 +36,13 @@ struct port {
 /** Return: 0; or as transport_life_open() and transport_ops.subscribe(). */
 int port_new(struct transport_life *life, const struct transport_subscribe *params, char *error,
 	     size_t error_bytes, struct port **ret_port);
-/** Slices still lent become invalid; NULL is allowed. Return: NULL. */
-struct port *port_free(struct port *p);
+/**
+ * port_close() - close and free it; slices still lent become invalid; NULL is allowed
+ *
+ * Return: is its memory free again? If not, the broker goes on keeping slices for it until this
+ * process ends.
+ */
+bool port_close(struct port *p);
 
 /** Was the port made from these, in this life? */
 bool port_matches(const struct port *p, const struct transport_life *life,

@@ -14,12 +14,14 @@
 #include "libclient/export.h"
 #include "libclient/subscription.h"
 
-static const struct lidard_field xyzirt_fields[] = {
-#define FIELD(member, field_type, field_unit)                                       \
-	{                                                                           \
-		.name = #member, .offset = offsetof(struct lidard_point_xyzirt, member), \
-		.type = field_type, .count = 1, .unit = field_unit,                 \
+#define FIELD_OF(record, member, field_type, field_count, field_unit)                   \
+	{                                                                               \
+		.name = #member, .offset = offsetof(struct record, member),             \
+		.type = field_type, .count = field_count, .unit = field_unit,           \
 	}
+
+static const struct lidard_field xyzirt_fields[] = {
+#define FIELD(member, type, unit) FIELD_OF(lidard_point_xyzirt, member, type, 1, unit)
 	FIELD(x, LIDARD_FIELD_FLOAT32, "m"),
 	FIELD(y, LIDARD_FIELD_FLOAT32, "m"),
 	FIELD(z, LIDARD_FIELD_FLOAT32, "m"),
@@ -34,13 +36,44 @@ static const struct lidard_field xyzirt_fields[] = {
 #undef FIELD
 };
 
+/* Times of 64 bits are no field: there is no scalar type for them. */
+static const struct lidard_field imu_fields[] = {
+#define FIELD(member, type, count, unit) FIELD_OF(lidard_imu, member, type, count, unit)
+	FIELD(acceleration, LIDARD_FIELD_FLOAT32, 3, "m/s^2"),
+	FIELD(angular_velocity, LIDARD_FIELD_FLOAT32, 3, "rad/s"),
+	FIELD(temperature, LIDARD_FIELD_FLOAT32, 1, "degC"),
+	FIELD(flags, LIDARD_FIELD_UINT32, 1, ""),
+#undef FIELD
+};
+
+static const struct lidard_field position_fields[] = {
+#define FIELD(member, type, unit) FIELD_OF(lidard_position, member, type, 1, unit)
+	FIELD(latitude, LIDARD_FIELD_FLOAT64, "deg"),
+	FIELD(longitude, LIDARD_FIELD_FLOAT64, "deg"),
+	FIELD(altitude, LIDARD_FIELD_FLOAT64, "m"),
+	FIELD(speed, LIDARD_FIELD_FLOAT32, "m/s"),
+	FIELD(course, LIDARD_FIELD_FLOAT32, "deg"),
+	FIELD(flags, LIDARD_FIELD_UINT32, ""),
+	FIELD(pps, LIDARD_FIELD_UINT8, ""),
+	FIELD(satellites, LIDARD_FIELD_UINT8, ""),
+#undef FIELD
+};
+
 LIDARD_EXPORT const struct lidard_field *lidard_format_get_fields(unsigned int format,
 								  size_t *ret_count)
 {
-	if (format != LIDARD_FORMAT_XYZIRT)
-		return NULL;
-	*ret_count = sizeof(xyzirt_fields) / sizeof(xyzirt_fields[0]);
-	return xyzirt_fields;
+	switch (format) {
+	case LIDARD_FORMAT_XYZIRT:
+		*ret_count = sizeof(xyzirt_fields) / sizeof(xyzirt_fields[0]);
+		return xyzirt_fields;
+	case LIDARD_FORMAT_IMU:
+		*ret_count = sizeof(imu_fields) / sizeof(imu_fields[0]);
+		return imu_fields;
+	case LIDARD_FORMAT_POSITION:
+		*ret_count = sizeof(position_fields) / sizeof(position_fields[0]);
+		return position_fields;
+	}
+	return NULL;
 }
 
 LIDARD_EXPORT const struct lidard_slice_header *
@@ -54,13 +87,27 @@ LIDARD_EXPORT const void *lidard_slice_get_payload(const struct lidard_slice *sl
 	return fork_guard_is_foreign(slice->generation) ? NULL : slice->payload;
 }
 
+static const void *payload_as(const struct lidard_slice *slice, unsigned int format)
+{
+	return !fork_guard_is_foreign(slice->generation) && slice->header->format == format ?
+		       slice->payload : NULL;
+}
+
 LIDARD_EXPORT const struct lidard_point_xyzirt *
 lidard_slice_get_points(const struct lidard_slice *slice)
 {
-	if (fork_guard_is_foreign(slice->generation) ||
-	    slice->header->format != LIDARD_FORMAT_XYZIRT)
-		return NULL;
-	return slice->payload;
+	return payload_as(slice, LIDARD_FORMAT_XYZIRT);
+}
+
+LIDARD_EXPORT const struct lidard_imu *lidard_slice_get_imu(const struct lidard_slice *slice)
+{
+	return payload_as(slice, LIDARD_FORMAT_IMU);
+}
+
+LIDARD_EXPORT const struct lidard_position *
+lidard_slice_get_position(const struct lidard_slice *slice)
+{
+	return payload_as(slice, LIDARD_FORMAT_POSITION);
 }
 
 LIDARD_EXPORT int lidard_slice_check_crc(const struct lidard_slice *slice)
@@ -106,6 +153,7 @@ LIDARD_EXPORT int lidard_slice_copy(const struct lidard_slice *slice,
 LIDARD_EXPORT void lidard_slice_release(struct lidard_slice *slice)
 {
 	struct lidard_subscription *s;
+	uint64_t hold_ns;
 
 	if (!slice)
 		return;
@@ -117,6 +165,8 @@ LIDARD_EXPORT void lidard_slice_release(struct lidard_slice *slice)
 	/* no payload: released before */
 	if (fork_guard_is_foreign(slice->generation) || !slice->payload)
 		return;
-	account_release(&s->account, clock_now_ns() - slice->taken_ns);
+	hold_ns = clock_now_ns() - slice->taken_ns;
+	account_release(&s->account, hold_ns);
+	LIDARD_PROBE4(release, s->account.reader, slice->header, slice->taken_ns, hold_ns);
 	subscription_give_back(s, slice);
 }

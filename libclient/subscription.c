@@ -185,6 +185,10 @@ static int begin(struct lidard_subscription *s, const char *sensor,
 	if (!sensor || strlen(sensor) >= sizeof(s->reservation.sensor))
 		return client_fail(c, -ENOENT, "%s: no such sensor", sensor ? sensor : "(null)");
 	strcpy(s->reservation.sensor, sensor);
+	strcpy(s->probe_reader.sensor, sensor);
+	memcpy(s->probe_reader.client, c->name,
+	       strnlen(c->name, sizeof(s->probe_reader.client) - 1));
+	s->account.reader = &s->probe_reader;
 	c->error[0] = '\0';
 	r = client_ensure(c);
 	if (r < 0)
@@ -277,8 +281,9 @@ lidard_subscription_free(struct lidard_subscription *subscription)
 	wake_close(&s->wake);
 	if (!fork_guard_is_foreign(s->generation)) {
 		release_all(s);
-		port_free(s->port);
-		take_leave(s);
+		/* else lidard must not give anybody else what its queue still holds */
+		if (port_close(s->port))
+			take_leave(s);
 	}
 	frame_collector_deinit(&s->collector);
 	reservation_deinit(&s->reservation);

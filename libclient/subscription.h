@@ -23,6 +23,7 @@
 #include "libclient/wake.h"
 #include "lidard/control.h"
 #include "lidard/lidard.h"
+#include "lidard/probes.h"
 
 struct lidard_slice {
 	/* NULL: a copy, which owns its memory */
@@ -61,6 +62,8 @@ struct lidard_subscription {
 	uint64_t retry_ns;
 	uint64_t service_ns;
 
+	/* what probes say of it */
+	struct lidard_probe_reader probe_reader;
 	struct lidard_slice *slices;
 	struct lidard_slice *free_slices;
 	uint32_t lent;

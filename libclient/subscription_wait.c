@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "libclient/export.h"
 #include "libclient/subscription.h"
+#include "lidard/probes.h"
 
 /* While it sleeps in the transport, how often wait() looks whether lidard is still there. */
 #define CONTROL_PERIOD_NS (50 * NSEC_PER_MSEC)
@@ -80,6 +81,8 @@ static int sleep_until(struct lidard_subscription *s, uint64_t now_ns, uint64_t 
 		r = sleep_in_transport(s, until_ns - now_ns);
 	else
 		r = sleep_on_fds(s, until_ns - now_ns);
+	if (LIDARD_PROBE_ENABLED(wake))
+		LIDARD_PROBE2(wake, s->account.reader, clock_now_ns() - now_ns);
 	if (r != -ENOTRECOVERABLE)
 		return r;
 	subscription_lose_port(s);

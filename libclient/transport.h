@@ -65,8 +65,8 @@ struct transport_ops {
 	/** Return: 0; -EUSERS the broker has no room; -ENOMEM; -ENOTRECOVERABLE. */
 	int (*subscribe)(const struct transport_subscribe *params,
 			 struct transport_subscription **ret_subscription);
-	/** NULL is allowed. */
-	void (*unsubscribe)(struct transport_subscription *s);
+	/** Return: is its memory free again, or gone with its broker? NULL is allowed. */
+	bool (*unsubscribe)(struct transport_subscription *s);
 	/** Connected to a publisher? */
 	bool (*is_connected)(struct transport_subscription *s);
 	/** Hot path. */

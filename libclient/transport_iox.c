@@ -20,14 +20,15 @@
  * RouDi is looked for before every call that would wait for it, since iceoryx
  * waits a minute and then ends the process; whatever else it would end the
  * process for is looked at beforehand too (iox_access.h).  Once it is over, ports are abandoned,
- * never destroyed: the few bytes stay, as a late callback may still use them.
+ * never destroyed: the few bytes stay, as a late callback may still use them.  So does iceoryx's
+ * management segment, in which its threads sleep; but the payload, which may be gigabytes, is
+ * given back with the last port.
  */
 #include "libclient/transport.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@
 #include "libclient/export.h"
 #include "libclient/iox_access.h"
 #include "libclient/iox_guard.h"
-#include "libclient/read_only.h"
+#include "libclient/payload_segment.h"
 #include "libclient/transport_iox_sleep.h"
 
 /* It takes some 100 µs, or for ever. */
@@ -75,18 +76,24 @@ static struct {
 	unsigned int listening;
 	/* iox_guard_is_isolated(), as it was at start(). */
 	bool isolated;
-	/* Is the payload segment read-only? Set once; two threads doing it is fine. */
-	bool protected;
+	/* A chunk in the payload segment, which is then read-only. Set once; two threads doing it
+	   is fine. */
+	const void *chunk;
+	/* Ports that somebody may still take from or release to. */
+	unsigned int ports;
+	/* A thread hangs in a port and may wake up in it: it is the thread's, and the Listener. */
+	bool haunted;
 } life = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* Who takes leave of ports; used under life.lock, one at a time. */
 static struct {
 	bool running;
-	sem_t wanted;
-	sem_t done;
-	struct transport_subscription *subscription;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	/* The port to take leave of; NULL once it is done. */
+	struct transport_subscription *wanted;
 	bool gone;
-} farewell;
+} farewell = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static int iox_probe(void)
 {
@@ -134,6 +141,8 @@ static void restore_signals(const sigset_t *old)
  */
 static void end_listener(void)
 {
+	if (life.haunted)
+		return;
 	if (life.listener && probe_life() == 0)
 		iox_listener_deinit(life.listener);
 	life.listener = NULL;
@@ -226,6 +235,7 @@ static int iox_subscribe(const struct transport_subscribe *params,
 	s->wake_fd = -1;
 	pthread_mutex_lock(&life.lock);
 	r = life.started ? create_port(s, params) : -ENOTRECOVERABLE;
+	life.ports += r == 0;
 	pthread_mutex_unlock(&life.lock);
 	if (r < 0) {
 		free(s);
@@ -280,10 +290,20 @@ static bool destroy_port(struct transport_subscription *s)
 
 static void *say_farewells(void *context)
 {
+	struct transport_subscription *s;
+	bool gone;
+
+	pthread_mutex_lock(&farewell.lock);
 	for (;;) {
-		sem_wait(&farewell.wanted);
-		farewell.gone = destroy_port(farewell.subscription);
-		sem_post(&farewell.done);
+		while (!farewell.wanted)
+			pthread_cond_wait(&farewell.changed, &farewell.lock);
+		s = farewell.wanted;
+		pthread_mutex_unlock(&farewell.lock);
+		gone = destroy_port(s);
+		pthread_mutex_lock(&farewell.lock);
+		farewell.gone = gone;
+		farewell.wanted = NULL;
+		pthread_cond_signal(&farewell.changed);
 	}
 	return NULL;
 }
@@ -296,8 +316,6 @@ static int start_farewells(void)
 
 	if (farewell.running)
 		return 0;
-	sem_init(&farewell.wanted, 0, 0);
-	sem_init(&farewell.done, 0, 0);
 	block_signals(&old);
 	r = pthread_create(&thread, NULL, say_farewells, NULL);
 	restore_signals(&old);
@@ -315,41 +333,66 @@ static int start_farewells(void)
  * hangs, too.  It is the same thread for all: one for each would leave behind
  * what the two libcs of a process keep for a thread, and after some thousand
  * of them a heap that is no heap any more.
+ * @haunted: the thread hangs in it: it is the thread's now.
+ * Return: as destroy_port().
  */
-static bool destroy_port_in_time(struct transport_subscription *s)
+static bool destroy_port_in_time(struct transport_subscription *s, bool *haunted)
 {
 	struct timespec deadline = clock_to_timespec(clock_now_ns() + FAREWELL_TIMEOUT_NS);
-	int r;
+	bool gone;
+	int r = 0;
 
 	if (start_farewells() < 0)
 		return false;
-	farewell.subscription = s;
-	sem_post(&farewell.wanted);
-	while ((r = sem_clockwait(&farewell.done, CLOCK_MONOTONIC, &deadline)) < 0 &&
-	       errno == EINTR)
-		;
-	if (r < 0) {
+	pthread_mutex_lock(&farewell.lock);
+	farewell.wanted = s;
+	pthread_cond_signal(&farewell.changed);
+	while (farewell.wanted && r == 0)
+		r = pthread_cond_clockwait(&farewell.changed, &farewell.lock, CLOCK_MONOTONIC,
+					   &deadline);
+	*haunted = farewell.wanted;
+	gone = !*haunted && farewell.gone;
+	pthread_mutex_unlock(&farewell.lock);
+	if (*haunted) {
 		/* the thread may still come back to it, and nobody asks it again */
+		life.haunted = true;
 		iox_guard_give_up();
-		return false;
 	}
-	return farewell.gone;
+	return gone;
 }
 
-static void iox_unsubscribe(struct transport_subscription *s)
+/* RouDi has unlinked it: this process would be the last to keep it. */
+static void drop_payload(void)
 {
-	bool gone;
+	if (life.ports > 0 || life.haunted || !life.isolated || !life.chunk ||
+	    probe_life() != -ENOTRECOVERABLE)
+		return;
+	/* nor may the life go on, should it have been a mistake */
+	iox_guard_give_up();
+	payload_segment_drop(life.chunk);
+	life.chunk = NULL;
+}
+
+static bool iox_unsubscribe(struct transport_subscription *s)
+{
+	bool gone, haunted = false, over;
 
 	if (!s)
-		return;
+		return true;
 	pthread_mutex_lock(&life.lock);
-	gone = !iox_guard_is_dead() && destroy_port_in_time(s);
+	gone = !iox_guard_is_dead() && destroy_port_in_time(s, &haunted);
+	over = iox_guard_is_dead() || probe_life() == -ENOTRECOVERABLE;
+	life.ports--;
+	drop_payload();
 	pthread_mutex_unlock(&life.lock);
+	if (haunted)
+		return true;
 	close_wake_fd(s);
 	if (gone) {
 		pthread_mutex_destroy(&s->wake_lock);
 		free(s);
 	}
+	return gone || over;
 }
 
 static bool iox_is_connected(struct transport_subscription *s)
@@ -488,9 +531,9 @@ static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
 static void protect_payload(const void *payload)
 {
 	/* relaxed on both sides: nothing else depends on it */
-	__atomic_store_n(&life.protected, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&life.chunk, payload, __ATOMIC_RELAXED);
 	if (iox_guard_is_isolated())
-		read_only_protect(payload);
+		payload_segment_protect(payload);
 }
 
 /* hot path */
@@ -509,7 +552,7 @@ static int iox_take(struct transport_subscription *s, const struct lidard_slice_
 	iox_guard_leave();
 	switch (result) {
 	case ChunkReceiveResult_SUCCESS:
-		if (__builtin_expect(!__atomic_load_n(&life.protected, __ATOMIC_RELAXED), 0))
+		if (__builtin_expect(!__atomic_load_n(&life.chunk, __ATOMIC_RELAXED), 0))
 			protect_payload(payload);
 		chunk = iox_chunk_header_from_user_payload_const(payload);
 		*ret_header = iox_chunk_header_to_user_header_const(chunk);

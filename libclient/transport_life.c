@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,38 @@ static bool is_exhausted(const char *text)
 	return strstr(text, "namespace") || strstr(text, "static TLS");
 }
 
+static void *do_nothing(void *context)
+{
+	return context;
+}
+
+/*
+ * The dynamic linker is one for all namespaces, and allocates the thread-local
+ * data of iceoryx's threads by this libc's malloc(), which takes no lock while
+ * this libc believes the process to have one thread: it did not start the others.
+ * One of its own, however short, teaches it better.
+ */
+static int prepare_heap(void)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int r;
+
+	/* no signal of the host's may choose it */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&thread, NULL, do_nothing, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r ? -r : -pthread_join(thread, NULL);
+}
+
+/* It will be tried again, and there are few. */
+static void give_namespace_back(void *object)
+{
+	if (object)
+		dlclose(object);
+}
+
 static int load(const struct transport_ops **ret_ops, char *error, size_t error_bytes)
 {
 	const struct transport_ops *ops;
@@ -202,6 +235,7 @@ static int load(const struct transport_ops **ret_ops, char *error, size_t error_
 	const char *text;
 	bool plain = !wants_namespace();
 	void *object;
+	int r;
 
 	if (plain && loaded_plainly) {
 		snprintf(error, error_bytes,
@@ -211,6 +245,11 @@ static int load(const struct transport_ops **ret_ops, char *error, size_t error_
 	if (find_object(path, sizeof(path)) < 0) {
 		snprintf(error, error_bytes, "%s is not installed", path);
 		return -ELIBACC;
+	}
+	r = plain ? 0 : prepare_heap();
+	if (r < 0) {
+		snprintf(error, error_bytes, "cannot start a thread: %s", strerror(-r));
+		return r;
 	}
 	object = plain ? dlopen(path, RTLD_NOW | RTLD_LOCAL) :
 			 dlmopen(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL);
@@ -225,10 +264,12 @@ static int load(const struct transport_ops **ret_ops, char *error, size_t error_
 			return -ESTALE;
 		}
 		snprintf(error, error_bytes, "%s", text ? text : path);
+		give_namespace_back(object);
 		return -ELIBACC;
 	}
 	if (ops->bytes != sizeof(*ops)) {
 		snprintf(error, error_bytes, "%s belongs to another version of liblidard", path);
+		give_namespace_back(object);
 		return -ELIBACC;
 	}
 	loaded_plainly = plain;

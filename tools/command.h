@@ -49,10 +49,13 @@ struct command {
 };
 
 extern const struct command command_list;
+extern const struct command command_info;
 extern const struct command command_status;
 extern const struct command command_top;
 extern const struct command command_echo;
+extern const struct command command_view;
 extern const struct command command_record;
+extern const struct command command_latency;
 extern const struct command command_demo;
 
 #endif /* TOOLS_COMMAND_H */

@@ -4,13 +4,16 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "lidard/control.h"
 #include "tools/complain.h"
+#include "tools/snapshot.h"
 
 static const char *socket_name(const char *socket)
 {
@@ -27,8 +30,29 @@ static const char *user_name(void)
 	return pw ? pw->pw_name : "NAME";
 }
 
+/* A path of the user's own choice may be the mistake. Return: has it been complained of? */
+static bool complain_of_path(const char *path)
+{
+	struct stat st = { .st_mode = S_IFSOCK };
+	int r = stat(path, &st);
+
+	if (!S_ISSOCK(st.st_mode)) {
+		complain("cannot connect to %s: it is not a socket (lidard's is "
+			 LIDARD_CONTROL_SOCKET ")", path);
+		return true;
+	}
+	if (r < 0 && errno == ENOENT && strcmp(path, LIDARD_CONTROL_SOCKET) != 0) {
+		complain("cannot connect to %s: it does not exist (lidard's socket is "
+			 LIDARD_CONTROL_SOCKET " while it runs: systemctl start lidard)", path);
+		return true;
+	}
+	return false;
+}
+
 static void complain_of_connect(const char *path, int error)
 {
+	if ((error == -ENOENT || error == -ECONNREFUSED) && complain_of_path(path))
+		return;
 	switch (-error) {
 	case ENOENT:
 	case ECONNREFUSED:
@@ -98,6 +122,21 @@ int connect_call_or_complain(struct lidard_client *client, const char *method,
 		text = lidard_client_get_error(client);
 		complain("%s failed: %s", method, text && *text ? text : strerror(-r));
 	}
+	return r;
+}
+
+int connect_get_snapshot(struct lidard_client *client, struct snapshot **ret_snapshot)
+{
+	struct json_object *reply;
+	int r;
+
+	r = connect_call_or_complain(client, LIDARD_METHOD_GET_STATUS, &reply);
+	if (r < 0)
+		return r;
+	r = snapshot_parse(reply, ret_snapshot);
+	json_object_put(reply);
+	if (r < 0)
+		complain("lidard's status makes no sense: %s", strerror(-r));
 	return r;
 }
 

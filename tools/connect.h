@@ -30,6 +30,16 @@ int connect_call(struct lidard_client *client, const char *method,
 int connect_call_or_complain(struct lidard_client *client, const char *method,
 			     struct json_object **ret_reply);
 
+struct snapshot;
+
+/**
+ * connect_get_snapshot() - ask for lidard's status; complain on failure
+ * @ret_snapshot: free with snapshot_free()
+ *
+ * Return: 0, or as connect_call() and snapshot_parse().
+ */
+int connect_get_snapshot(struct lidard_client *client, struct snapshot **ret_snapshot);
+
 /** connect_subscribe() - subscribe; complain on failure. Return: as lidard_subscribe(). */
 int connect_subscribe(struct lidard_client *client, const char *sensor,
 		      const struct lidard_subscribe_opts *opts,

@@ -45,6 +45,7 @@ struct demo_options {
 	const char *device_mode;
 	bool once;
 	bool json;
+	bool no_hint;
 };
 
 static const struct option_row demo_rows[] = {
@@ -66,7 +67,7 @@ static const struct option_row demo_rows[] = {
 	OPTION_ROW_TEXT(struct demo_options, calibration, "calibration", "FILE", NULL,
 			"the sensor's calibration for --replay"),
 	OPTION_ROW_TEXT(struct demo_options, model, "model", "NAME", NULL,
-			"decoder for --replay: ouster, ..."),
+			"the sensor's model for --replay (VLP-16), or its vendor: velodyne, ouster"),
 	OPTION_ROW_TEXT(struct demo_options, device, "device", "FILE", NULL,
 			"a LIDAR's device (/dev/lidar0) that delivers slices of --slice-bytes"),
 	OPTION_ROW_TEXT(struct demo_options, device_mode, "device-mode", "MODE", "auto",
@@ -75,6 +76,8 @@ static const struct option_row demo_rows[] = {
 			"replay to the end, once, and describe every frame"),
 	OPTION_ROW_FLAG(struct demo_options, json, "json",
 			"last line of stdout: one JSON object; the rest goes to stderr"),
+	OPTION_ROW_FLAG(struct demo_options, no_hint, "no-hint",
+			"do not say how to look inside while it runs"),
 	COMMAND_COMMON_ROWS(struct demo_options),
 };
 
@@ -121,18 +124,21 @@ static uint64_t read_available_bytes(void)
 static int make_plan(struct demo *d)
 {
 	const struct demo_options *o = d->options;
+	uint64_t available = read_available_bytes();
 
-	if (demo_plan_make(o->slice_bytes, (uint32_t)o->subscribers, &d->plan) < 0) {
+	if (demo_plan_make(o->slice_bytes, (uint32_t)o->subscribers,
+			   available > DEMO_SPARE_BYTES ? available - DEMO_SPARE_BYTES : 0,
+			   &d->plan) < 0) {
 		complain("%llu subscribers and slices of %llu bytes need a pool of more than 4 GiB, "
 			 "which iceoryx cannot address: fewer --subscribers or smaller --slice-bytes",
 			 (unsigned long long)o->subscribers, (unsigned long long)o->slice_bytes);
 		return -E2BIG;
 	}
-	if (d->plan.pool_bytes + DEMO_SPARE_BYTES > read_available_bytes()) {
+	if (d->plan.pool_bytes + DEMO_SPARE_BYTES > available) {
 		complain("the demo needs %llu MiB of memory, %llu MiB are available: fewer "
 			 "--subscribers or smaller --slice-bytes",
 			 (unsigned long long)(d->plan.pool_bytes + DEMO_SPARE_BYTES) >> 20,
-			 (unsigned long long)read_available_bytes() >> 20);
+			 (unsigned long long)available >> 20);
 		return -ENOMEM;
 	}
 	return 0;
@@ -161,18 +167,19 @@ static int prepare_recording(struct demo *d)
 	d->crew.keep_every = d->options->replay || rate == 0 ? 1 : (2 * stream + rate - 1) / rate;
 	if (d->crew.keep_every == 0)
 		d->crew.keep_every = 1;
-	fprintf(d->out, "recording into %.0f MB in %s (disk %.0f MB/s): keeps 1 of %llu frames\n",
-		(double)d->crew.record_bytes / 1e6, directory, (double)rate / 1e6,
-		(unsigned long long)d->crew.keep_every);
+	fprintf(d->out, "recording 1 of %llu frames into a ring of %.0f MB in %s "
+		"(disk %.0f MB/s)\n", (unsigned long long)d->crew.keep_every,
+		(double)d->crew.record_bytes / 1e6, directory, (double)rate / 1e6);
 	return 0;
 }
 
 static int prepare(struct demo *d)
 {
 	const struct demo_options *o = d->options;
-	int r;
+	int r = sandbox_check();
 
-	r = resolve(o->replay, "replay", d->replay_path);
+	if (r == 0)
+		r = resolve(o->replay, "replay", d->replay_path);
 	if (r == 0)
 		r = resolve(o->metadata, "metadata", d->metadata_path);
 	if (r == 0)
@@ -198,12 +205,13 @@ static int prepare(struct demo *d)
 static int start(struct demo *d)
 {
 	struct demo_sensor sensor = {
+		.name = DEMO_SENSOR,
 		.plan = &d->plan,
 		.rate = (uint64_t)(d->options->rate * 1e6),
 		.replay_file = d->options->replay ? d->replay_path : NULL,
 		.metadata = d->options->metadata ? d->metadata_path : NULL,
 		.calibration = d->options->calibration ? d->calibration_path : NULL,
-		.decoder = d->options->model,
+		.model = d->options->model,
 		.device = d->options->device,
 		.device_mode = d->options->device_mode,
 		.once = d->options->once,
@@ -217,10 +225,22 @@ static int start(struct demo *d)
 	fprintf(d->out, "starting RouDi and lidard (%.1f GB of shared memory), %u subscribers, "
 		"slices of %llu bytes, queue %u\n", (double)d->plan.pool_bytes / 1e9,
 		d->plan.subscribers, (unsigned long long)d->plan.slice_bytes, d->plan.queue);
-	r = demo_stack_start(&d->stack, &sensor, &sandbox);
+	r = demo_stack_start(&d->stack, &sensor, 1, &sandbox);
 	if (r == 0)
 		r = demo_crew_start(&d->crew, &d->plan, &d->stack.reader_user);
 	return r;
+}
+
+/* For another terminal, whose directory and $PATH are not ours: nsenter begins in /. */
+static void print_hint(FILE *out)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	fprintf(out, "to look inside, as root: nsenter -t %d -m -i %s top\n"
+		"(there /tmp, /run and /dev/shm are the demo's own, and vanish with it: record "
+		"elsewhere)\n", (int)getpid(), n > 0 ? self : "lidarctl");
 }
 
 static int watch(struct demo *d)
@@ -229,8 +249,9 @@ static int watch(struct demo *d)
 
 	if (r < 0)
 		return r;
-	fprintf(d->out, "streaming; to look inside: nsenter -t %d -m -i lidarctl top\n",
-		(int)getpid());
+	fputs("streaming\n", d->out);
+	if (!d->options->no_hint)
+		print_hint(d->out);
 	fflush(d->out);
 	/* whatever failed, the account is worth seeing */
 	if (demo_watch_run(&d->watch) < 0)
@@ -260,6 +281,8 @@ static int report(struct demo *d)
 	};
 	struct json_object *object;
 
+	if (frames && !d->options->json)
+		fprintf(d->out, "\n%s", frames);
 	demo_report_print(&r, d->out);
 	if (d->options->json) {
 		object = demo_report_to_json(&r);
@@ -316,7 +339,12 @@ static int demo_run(const void *data, char **arguments)
 		.options = options,
 		.out = options->json ? stderr : stdout,
 		.stack = { .roudi = CHILD_NULL, .lidard = CHILD_NULL },
-		.crew = { .record_fd = -1, .frames_fd = -1, .keep_every = 1 },
+		.crew = {
+			.record_fd = -1,
+			.frames_fd = -1,
+			.frames_as_json = options->json,
+			.keep_every = 1,
+		},
 		.watch = {
 			.stack = &d.stack,
 			.crew = &d.crew,

@@ -38,6 +38,8 @@ struct demo_crew {
 	uint64_t keep_every;
 	/** Where the first perception client describes every frame, or -1; lent. */
 	int frames_fd;
+	/** As JSON, else as lines for people. */
+	bool frames_as_json;
 };
 
 /** demo_crew_start() - fork plan->subscribers processes; complains. Return: 0; negative errno. */

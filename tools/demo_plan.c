@@ -19,7 +19,9 @@
 #define SLICE_OVERHEAD 8192u
 /** iceoryx's management segment, and room for the small pools. */
 #define SHM_OVERHEAD (256 * MIB)
-/** Up to here a pool has room for one more reader: whoever wants to look while it runs. */
+/** Readers a pool has room for beside the demo's own, for whoever wants to look while it runs... */
+#define GUESTS 4u
+/** ...as long as it does not grow beyond this. */
 #define GUEST_POOL_BYTES (1024 * MIB)
 #define FRAME_SLICES 64u
 #define FRAME_BYTES (48 * MIB)
@@ -36,8 +38,10 @@ static uint64_t pool_bytes(const struct demo_plan *p, uint32_t subscribers)
 	return slices * (p->slice_bytes + SLICE_OVERHEAD);
 }
 
-int demo_plan_make(uint64_t slice_bytes, uint32_t subscribers, struct demo_plan *ret_plan)
+int demo_plan_make(uint64_t slice_bytes, uint32_t subscribers, uint64_t memory_bytes,
+		   struct demo_plan *ret_plan)
 {
+	uint64_t guest_pool_bytes = clamp(memory_bytes, 0, GUEST_POOL_BYTES);
 	bool large = slice_bytes >= LARGE_SLICE_BYTES;
 	struct demo_plan p = {
 		.slice_bytes = slice_bytes,
@@ -51,8 +55,10 @@ int demo_plan_make(uint64_t slice_bytes, uint32_t subscribers, struct demo_plan 
 		p.queue--;
 	if (pool_bytes(&p, subscribers) >= DEMO_POOL_BYTES_MAX)
 		return -E2BIG;
-	if (pool_bytes(&p, subscribers + 1) <= GUEST_POOL_BYTES)
-		subscribers++;
+	while (p.guests < GUESTS &&
+	       pool_bytes(&p, subscribers + p.guests + 1) <= guest_pool_bytes)
+		p.guests++;
+	subscribers += p.guests;
 	p.pool_bytes = pool_bytes(&p, subscribers);
 	p.subscriber_slices = subscribers * (p.queue + p.held);
 	p.shm_bytes = p.pool_bytes + SHM_OVERHEAD;

@@ -23,7 +23,9 @@ struct demo_plan {
 	/** Of each subscriber. */
 	uint32_t queue;
 	uint32_t held;
-	/** For all subscribers, and a guest where memory allows. */
+	/** Readers with the same queue that may come beside the subscribers, as memory allows. */
+	uint32_t guests;
+	/** For all of them. */
 	uint32_t subscriber_slices;
 	uint32_t loans;
 	/** Shape of a synthetic frame. */
@@ -36,8 +38,11 @@ struct demo_plan {
 
 /**
  * demo_plan_make() - from sizes to a plan
+ * @memory_bytes: what the machine has for the pool; does not bound what the subscribers need
+ *
  * Return: 0; -E2BIG: the pool would exceed what iceoryx can address.
  */
-int demo_plan_make(uint64_t slice_bytes, uint32_t subscribers, struct demo_plan *ret_plan);
+int demo_plan_make(uint64_t slice_bytes, uint32_t subscribers, uint64_t memory_bytes,
+		   struct demo_plan *ret_plan);
 
 #endif /* TOOLS_DEMO_PLAN_H */

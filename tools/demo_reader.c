@@ -55,19 +55,28 @@ static void touch(struct reader *r, const struct lidard_slice_header *h, const u
 		r->sum += *(const volatile uint8_t *)(payload + at);
 }
 
+static int write_line(int fd, const char *text)
+{
+	int error = file_write_all(fd, text, strlen(text));
+
+	return error < 0 ? error : file_write_all(fd, "\n", 1);
+}
+
 static int write_summary(struct reader *r)
 {
+	char line[SUMMARY_LINE_MAX];
 	struct json_object *object;
-	const char *text;
 	int error;
 
 	summary_finish(&r->summary);
 	r->have_summary = false;
+	if (!r->params->frames_as_json) {
+		summary_format_line(&r->summary, line, sizeof(line));
+		return write_line(r->params->frames_fd, line);
+	}
 	object = summary_to_json(&r->summary);
-	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
-	error = file_write_all(r->params->frames_fd, text, strlen(text));
-	if (error == 0)
-		error = file_write_all(r->params->frames_fd, "\n", 1);
+	error = write_line(r->params->frames_fd,
+			   json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
 	return error;
 }

@@ -49,8 +49,9 @@ struct demo_reader {
 	uint64_t frame_bytes;
 	/** Perception: look at every stride-th point. */
 	unsigned int stride;
-	/** Perception: an fd that gets a line of JSON for each frame, every point looked at; or -1. */
+	/** Perception: an fd that gets a line for each frame, every point looked at; or -1. */
 	int frames_fd;
+	bool frames_as_json;
 	/** Recording: the file, its size, and every how many frames one is kept. */
 	int record_fd;
 	uint64_t record_bytes;

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/histogram.h"
+#include "common/json_add.h"
 
 static const struct snapshot_sensor no_sensor;
 static const struct snapshot_subscriber no_subscriber;
@@ -120,20 +121,36 @@ static double fill_cpu_s(const struct demo_report *r)
 	return sum;
 }
 
-/* lidard's own work for a filled slice: publish it, fetch the next loan. */
-static double work_us_per_slice(const struct demo_report *r)
+/* CPU time of lidard for each filled slice. */
+struct work {
+	/* lidard measures some slices only; a run of few slices may have none of them */
+	bool measured;
+	/* in the transport's publish(): into each reader's queue, and those woken who sleep */
+	double transport_us;
+	/* all else: account, header, the next loan */
+	double own_us;
+};
+
+static struct work get_work(const struct demo_report *r)
 {
-	double sum_s = 0, slices = 0;
+	double all_s = 0, transport_s = 0, slices = 0;
 	size_t i;
 
 	for (i = 0; i < r->last->sensor_count; i++) {
 		const struct snapshot_sensor *last = &r->last->sensors[i];
 		const struct snapshot_sensor *first = sensor_of(r->first, last->name);
 
-		sum_s += growth_s(last->publish_cpu_ns, first->publish_cpu_ns);
+		all_s += growth_s(last->publish_cpu_ns, first->publish_cpu_ns);
+		transport_s += growth_s(last->transport_cpu_ns, first->transport_cpu_ns);
 		slices += (double)(last->published - first->published);
 	}
-	return slices > 0 ? sum_s * 1e6 / slices : 0;
+	if (slices == 0 || all_s == 0)
+		return (struct work){ .measured = false };
+	return (struct work){
+		.measured = true,
+		.transport_us = transport_s * 1e6 / slices,
+		.own_us = (all_s - transport_s) * 1e6 / slices,
+	};
 }
 
 static double gigabytes(const struct demo_report *r)
@@ -172,20 +189,20 @@ static void print_received(const struct demo_report *r, FILE *out)
 	double seconds = seconds_between(r->first, r->last);
 	unsigned int i;
 
-	fprintf(out, "\n%-14s %8s %10s %8s %10s %8s %8s %7s %9s\n", "PROCESS", "PID", "RECEIVED",
-		"Q.FULL", "BAD/POLICY", "UPSTREAM", "MB/S", "CPU %", "CPU S/GB");
+	fprintf(out, "\n%-14s %8s %10s %8s %8s %8s %8s %8s %7s %9s\n", "PROCESS", "PID", "RECEIVED",
+		"L.QUEUE", "L.POLICY", "L.INVAL", "L.UPSTR", "MB/S", "CPU%", "CPU S/GB");
 	for (i = 0; i < r->member_count; i++) {
 		const struct demo_member *m = &r->members[i];
 		const struct snapshot_subscriber *s = member_of(r->last, m);
 		double cpu = growth_s(m->cpu_last_ns, m->cpu_first_ns);
 		double gb = member_rate(r, m) * seconds / 1e3;
-		uint64_t sum = snapshot_causes_sum(&s->total_skipped);
-		uint64_t full = s->total_skipped.count ? s->total_skipped.list[0].count : 0;
+		const struct snapshot_causes *lost = &s->total_skipped;
 
-		fprintf(out, "%-14s %8" PRId64 " %10" PRIu64 " %8" PRIu64 " %10" PRIu64 " %8" PRIu64
-			" %8.1f %7.1f %9.4f\n", m->reader.name, m->pid, s->total_received,
-			full + s->unseen, sum - full, s->lost_upstream, member_rate(r, m),
-			100 * cpu / seconds, per_gb(cpu, gb));
+		fprintf(out, "%-14s %8" PRId64 " %10" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
+			" %8" PRIu64 " %8.1f %7.1f %9.4f\n", m->reader.name, m->pid,
+			s->total_received, snapshot_causes_get(lost, "queue_full") + s->unseen,
+			snapshot_causes_get(lost, "policy"), snapshot_causes_get(lost, "invalid"),
+			s->lost_upstream, member_rate(r, m), 100 * cpu / seconds, per_gb(cpu, gb));
 	}
 }
 
@@ -201,10 +218,13 @@ static void print_latencies(const struct demo_report *r, FILE *out)
 		for (stage = 0; stage < LIDARD_STAGE_COUNT; stage++) {
 			const struct lidard_histogram *h = &s->stages[stage];
 
-			fprintf(out, "%-14s %-8s %10.1f %10.1f %10.1f %10.1f\n",
-				stage ? "" : r->members[i].reader.name, snapshot_stage_name(stage),
-				quantile_us(h, 0.5), quantile_us(h, 0.99), quantile_us(h, 0.999),
-				us(h->max_ns));
+			fprintf(out, "%-14s %-8s", stage ? "" : r->members[i].reader.name,
+				snapshot_stage_name(stage));
+			if (h->count)
+				fprintf(out, " %10.1f %10.1f %10.1f %10.1f\n", quantile_us(h, 0.5),
+					quantile_us(h, 0.99), quantile_us(h, 0.999), us(h->max_ns));
+			else
+				fprintf(out, " %10s %10s %10s %10s\n", "-", "-", "-", "-");
 		}
 	}
 }
@@ -251,41 +271,73 @@ static void print_work(const struct demo_report *r, FILE *out)
 			fprintf(out, "%s: %" PRIu64 " frames, %" PRIu64 " clusters in the last\n",
 				d->name, d->result->frames, d->result->clusters);
 		else if (d->role == DEMO_RECORDING)
-			fprintf(out, "%s: %" PRIu64 " frames, %" PRIu64 " kept (1 of %" PRIu64
-				", %.1f MB), %" PRIu64 " given up for the disk\n", d->name,
-				d->result->frames, d->result->kept_frames, d->keep_every,
-				(double)d->result->kept_bytes / 1e6, d->result->cut_frames);
+			fprintf(out, "%s: %" PRIu64 " frames, %" PRIu64 " written (1 of %" PRIu64
+				", %.1f MB, in a ring of %.0f MB), %" PRIu64
+				" given up for the disk\n", d->name, d->result->frames,
+				d->result->kept_frames, d->keep_every,
+				(double)d->result->kept_bytes / 1e6, (double)d->record_bytes / 1e6,
+				d->result->cut_frames);
 	}
+}
+
+/* Frames the recording client received and could not write. */
+static uint64_t given_up_frames(const struct demo_report *r)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < r->member_count; i++)
+		sum += r->members[i].reader.result->cut_frames;
+	return sum;
+}
+
+static void print_verdict(const struct demo_report *r, FILE *out)
+{
+	uint64_t given_up = given_up_frames(r);
+
+	if (!snapshot_adds_up(r->last))
+		fputs("\n*** VIOLATED: an account does not add up ***\n", out);
+	else if (!demo_report_is_ok(r))
+		fputs("\nNOT OK: see above what was lost or failed\n", out);
+	else
+		fputs("\nOK: every account adds up and nothing was lost\n", out);
+	if (given_up)
+		fprintf(out, "the recording gave up %" PRIu64 " frames: the disk was behind\n",
+			given_up);
+}
+
+static void print_daemon(const struct demo_report *r, FILE *out)
+{
+	double cpu = growth_s(r->last->cpu_ns, r->first->cpu_ns), fill = fill_cpu_s(r);
+	double gb = gigabytes(r), seconds = seconds_between(r->first, r->last);
+	struct work work = get_work(r);
+
+	fprintf(out, "\nlidard: %.2f GB in %.1f s (%.1f MB/s); CPU %.3f s, %.3f s of it writing "
+		"the points (a device's DMA would);\n        CPU s/GB %.4f, without writing %.4f",
+		gb, seconds, gb * 1e3 / seconds, cpu, fill, per_gb(cpu, gb),
+		per_gb(cpu - fill, gb));
+	if (work.measured)
+		fprintf(out, "; for each slice %.1f us of own work, and %.1f us to\n        "
+			"hand it to the readers and wake them", work.own_us, work.transport_us);
+	fputc('\n', out);
 }
 
 void demo_report_print(const struct demo_report *r, FILE *out)
 {
-	double cpu = growth_s(r->last->cpu_ns, r->first->cpu_ns), fill = fill_cpu_s(r);
-	double gb = gigabytes(r), seconds = seconds_between(r->first, r->last);
-
 	print_received(r, out);
 	print_latencies(r, out);
-	fprintf(out, "\nlidard: %.2f GB in %.1f s (%.1f MB/s); CPU %.3f s, %.3f s of it writing the "
-		"points (a device's DMA would);\n        CPU s/GB %.4f, without writing %.4f; own "
-		"work for each slice %.1f us\n", gb, seconds, gb * 1e3 / seconds, cpu, fill,
-		per_gb(cpu, gb), per_gb(cpu - fill, gb), work_us_per_slice(r));
+	print_daemon(r, out);
 	print_work(r, out);
 	print_account(r, out);
-	fputs(demo_report_is_ok(r) ? "\nOK: every account adds up and nothing was lost\n" :
-	      !snapshot_adds_up(r->last) ? "\n*** VIOLATED: an account does not add up ***\n" :
-					   "\nNOT OK: see above what was lost or failed\n", out);
+	print_verdict(r, out);
 }
 
 /* ---- JSON ---- */
 
-static void add_count(struct json_object *o, const char *key, uint64_t value)
+/* What was not measured is null. */
+static void add_measured(struct json_object *o, const char *key, bool measured, double value)
 {
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
-static void add_real(struct json_object *o, const char *key, double value)
-{
-	json_object_object_add(o, key, json_object_new_double(value));
+	json_object_object_add(o, key, measured ? json_object_new_double(value) : NULL);
 }
 
 static struct json_object *causes_to_json(const struct snapshot_causes *causes)
@@ -294,7 +346,7 @@ static struct json_object *causes_to_json(const struct snapshot_causes *causes)
 	unsigned int i;
 
 	for (i = 0; i < causes->count; i++)
-		add_count(o, causes->list[i].name, causes->list[i].count);
+		json_add_uint(o, causes->list[i].name, causes->list[i].count);
 	return o;
 }
 
@@ -302,10 +354,10 @@ static struct json_object *latency_to_json(const struct lidard_histogram *h)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_real(o, "p50", quantile_us(h, 0.5));
-	add_real(o, "p99", quantile_us(h, 0.99));
-	add_real(o, "p999", quantile_us(h, 0.999));
-	add_real(o, "max", us(h->max_ns));
+	add_measured(o, "p50", h->count, quantile_us(h, 0.5));
+	add_measured(o, "p99", h->count, quantile_us(h, 0.99));
+	add_measured(o, "p999", h->count, quantile_us(h, 0.999));
+	add_measured(o, "max", h->count, us(h->max_ns));
 	return o;
 }
 
@@ -318,16 +370,19 @@ static struct json_object *sensors_to_json(const struct demo_report *r)
 		const struct snapshot_sensor *s = &r->last->sensors[i];
 		struct json_object *o = json_object_new_object();
 
-		json_object_object_add(o, "name", json_object_new_string(s->name));
-		add_count(o, "produced", s->produced);
-		add_count(o, "published", s->published);
+		json_add_text(o, "name", s->name);
+		json_add_text(o, "source", s->source);
+		json_add_text(o, "model", s->model);
+		json_add_uint(o, "produced", s->produced);
+		json_add_uint(o, "published", s->published);
 		json_object_object_add(o, "dropped", causes_to_json(&s->dropped));
-		add_count(o, "bytes", s->bytes);
-		add_count(o, "frames", s->frames);
-		add_count(o, "partial_frames", s->partial_frames);
-		add_count(o, "packets", s->packets);
-		add_count(o, "lost_packets", s->lost_packets);
-		json_object_object_add(o, "state", json_object_new_string(s->state));
+		json_add_uint(o, "bytes", s->bytes);
+		json_add_uint(o, "copied_bytes", s->copied_bytes);
+		json_add_uint(o, "frames", s->frames);
+		json_add_uint(o, "partial_frames", s->partial_frames);
+		json_add_uint(o, "packets", s->packets);
+		json_add_uint(o, "lost_packets", s->lost_packets);
+		json_add_text(o, "state", s->state);
 		json_object_array_add(array, o);
 	}
 	return array;
@@ -354,25 +409,26 @@ static struct json_object *member_to_json(const struct demo_report *r, const str
 	for (i = 0; i < skipped.count; i++)
 		if (strcmp(skipped.list[i].name, "queue_full") == 0)
 			skipped.list[i].count += s->unseen;
-	json_object_object_add(o, "name", json_object_new_string(m->reader.name));
-	json_object_object_add(o, "role",
-			       json_object_new_string(demo_role_name(m->reader.role)));
+	json_add_text(o, "name", m->reader.name);
+	json_add_text(o, "role", demo_role_name(m->reader.role));
 	json_object_object_add(o, "pid", json_object_new_int64(m->pid));
-	add_count(o, "received", s->total_received);
+	json_add_uint(o, "received", s->total_received);
 	json_object_object_add(o, "skipped", causes_to_json(&skipped));
-	add_count(o, "published", s->published);
+	json_add_uint(o, "published", s->published);
 	json_object_object_add(o, "waiting", json_object_new_int64(s->waiting));
-	add_count(o, "lost_upstream", s->lost_upstream);
-	add_count(o, "bytes", s->bytes);
-	add_real(o, "mb_per_s", member_rate(r, m));
+	json_add_uint(o, "lost_upstream", s->lost_upstream);
+	json_add_uint(o, "bytes", s->bytes);
+	json_add_real(o, "mb_per_s", member_rate(r, m));
 	json_object_object_add(o, "latency_us", latency_to_json(&s->stages[LIDARD_STAGE_TAKE]));
 	json_object_object_add(o, "stages_us", stages_to_json(s));
-	add_real(o, "cpu_s", growth_s(m->cpu_last_ns, m->cpu_first_ns));
-	add_count(o, "frames", m->reader.result->frames);
+	json_add_real(o, "cpu_s", growth_s(m->cpu_last_ns, m->cpu_first_ns));
+	json_add_uint(o, "frames", m->reader.result->frames);
 	if (m->reader.role == DEMO_RECORDING) {
-		add_count(o, "keep_every", m->reader.keep_every);
-		add_count(o, "kept_frames", m->reader.result->kept_frames);
-		add_count(o, "kept_bytes", m->reader.result->kept_bytes);
+		json_add_uint(o, "keep_every", m->reader.keep_every);
+		json_add_uint(o, "kept_frames", m->reader.result->kept_frames);
+		json_add_uint(o, "kept_bytes", m->reader.result->kept_bytes);
+		json_add_uint(o, "given_up_frames", m->reader.result->cut_frames);
+		json_add_uint(o, "ring_bytes", m->reader.record_bytes);
 	}
 	return o;
 }
@@ -381,13 +437,15 @@ static struct json_object *daemon_to_json(const struct demo_report *r)
 {
 	double cpu = growth_s(r->last->cpu_ns, r->first->cpu_ns), fill = fill_cpu_s(r);
 	struct json_object *o = json_object_new_object();
+	struct work work = get_work(r);
 
-	add_real(o, "cpu_s", cpu);
-	add_real(o, "cpu_s_per_gb", per_gb(cpu, gigabytes(r)));
-	add_real(o, "fill_cpu_s", fill);
-	add_real(o, "cpu_s_without_fill", cpu - fill);
-	add_real(o, "cpu_s_per_gb_without_fill", per_gb(cpu - fill, gigabytes(r)));
-	add_real(o, "work_us_per_slice", work_us_per_slice(r));
+	json_add_real(o, "cpu_s", cpu);
+	json_add_real(o, "cpu_s_per_gb", per_gb(cpu, gigabytes(r)));
+	json_add_real(o, "fill_cpu_s", fill);
+	json_add_real(o, "cpu_s_without_fill", cpu - fill);
+	json_add_real(o, "cpu_s_per_gb_without_fill", per_gb(cpu - fill, gigabytes(r)));
+	add_measured(o, "work_us_per_slice", work.measured, work.own_us);
+	add_measured(o, "transport_us_per_slice", work.measured, work.transport_us);
 	return o;
 }
 
@@ -410,8 +468,8 @@ struct json_object *demo_report_to_json(const struct demo_report *r)
 	struct json_object *subscribers = json_object_new_array();
 	unsigned int i;
 
-	json_object_object_add(o, "ok", json_object_new_boolean(demo_report_is_ok(r)));
-	add_real(o, "seconds", seconds_between(r->first, r->last));
+	json_add_bool(o, "ok", demo_report_is_ok(r));
+	json_add_real(o, "seconds", seconds_between(r->first, r->last));
 	json_object_object_add(o, "sensors", sensors_to_json(r));
 	for (i = 0; i < r->member_count; i++)
 		json_object_array_add(subscribers, member_to_json(r, &r->members[i]));

@@ -22,7 +22,7 @@ struct demo_report {
 	const struct snapshot *last;
 	const struct demo_member *members;
 	unsigned int member_count;
-	/** Lines of JSON, one for each frame; NULL if none were asked for. */
+	/** A line for each frame, of JSON or for people; NULL if none were asked for. */
 	const char *frames;
 	/** Something else went wrong: a process died, a time limit was reached. */
 	bool failed;

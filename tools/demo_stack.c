@@ -96,32 +96,35 @@ static void write_sensor(FILE *f, const struct demo_sensor *d)
 {
 	const struct demo_plan *p = d->plan;
 
-	fprintf(f, "\n[sensor " DEMO_SENSOR "]\nslice_bytes = %" PRIu64 "\nloans = %u\n"
+	fprintf(f, "\n[sensor %s]\nslice_bytes = %" PRIu64 "\nloans = %u\n"
 		   "subscriber_slices = %u\nqueue = %u\nheld = %u\n",
-		p->slice_bytes, p->loans, p->subscriber_slices, p->queue, p->held);
+		d->name, p->slice_bytes, p->loans, p->subscriber_slices, p->queue, p->held);
 	if (d->device) {
 		fprintf(f, "source = device\ndevice = " STACK_DEVICE "\ndevice_mode = %s\n",
 			d->device_mode);
 		return;
 	}
 	if (!d->replay_file) {
-		fprintf(f, "source = sim\nsim_beams = %u\nsim_columns = %u\nsim_rate = %" PRIu64 "\n",
-			DEMO_BEAMS, p->columns, d->rate);
+		fprintf(f, "source = sim\nsim_beams = %u\nsim_columns = %u\nsim_rate = %" PRIu64 "\n"
+			   "sim_fill_delay_us = %u\nsim_ready_delay_us = %u\n",
+			DEMO_BEAMS, p->columns, d->rate, d->fill_delay_us, d->ready_delay_us);
 		return;
 	}
 	fprintf(f, "source = replay\nreplay_file = %s\nreplay_loop = %s\nreplay_subscribers = %u\n",
 		d->replay_file, d->once ? "no" : "yes", p->subscribers);
-	if (d->decoder)
-		fprintf(f, "decoder = %s\n", d->decoder);
+	if (d->model)
+		fprintf(f, "model = %s\n", d->model);
 	if (d->metadata)
 		fprintf(f, "metadata = %s\n", d->metadata);
 	if (d->calibration)
 		fprintf(f, "calibration = %s\n", d->calibration);
 }
 
-static int write_config(const struct demo_stack *s, const struct demo_sensor *sensor)
+static int write_config(const struct demo_stack *s, const struct demo_sensor *sensors,
+			unsigned int count)
 {
 	CLEANUP(cleanup_file) FILE *f = fopen(STACK_CONFIG, "we");
+	unsigned int i;
 
 	if (!f)
 		return -errno;
@@ -129,7 +132,8 @@ static int write_config(const struct demo_stack *s, const struct demo_sensor *se
 		   "reclaim_helper = %s\n\n[roudi]\nwriter_group = %s\nreader_group = %s\n",
 		s->reclaim_path, s->lidard_user.uid ? SANDBOX_GROUP_LIDARD : "",
 		s->lidard_user.uid ? SANDBOX_GROUP_READER : "");
-	write_sensor(f, sensor);
+	for (i = 0; i < count; i++)
+		write_sensor(f, &sensors[i]);
 	return fflush(f) == 0 ? 0 : -errno;
 }
 
@@ -149,7 +153,9 @@ static int write_roudi_config(struct demo_stack *s)
 	if (r < 0)
 		return r;
 	if (!child_wait(&c, STACK_LIDARD_TIMEOUT_NS) || c.status != 0) {
-		complain("lidard refuses the demo's configuration:");
+		/* it speaks of keys, which is not what the user wrote */
+		complain("lidard refuses our configuration (--metadata, --calibration and --model are "
+			 "keys of it):");
 		child_print_output(&c);
 		child_end(&c, SIGKILL, 0);
 		return -EINVAL;
@@ -220,7 +226,7 @@ static bool lidard_answers(void *data)
 	struct lidard_client_opts opts = {
 		.size = sizeof(opts),
 		.socket_path = DEMO_SOCKET,
-		.name = "lidarctl demo",
+		.name = "lidarctl",
 	};
 	struct lidard_client *client;
 
@@ -290,16 +296,29 @@ static bool is_public(const char *path)
 	return true;
 }
 
+/* The first file that only we may read; NULL: none. */
+static const char *find_secret(const struct demo_stack *s, const struct demo_sensor *sensors,
+			       unsigned int count)
+{
+	unsigned int i;
+
+	if (!is_public(s->lidard_path))
+		return s->lidard_path;
+	for (i = 0; i < count; i++)
+		if (!is_public(sensors[i].replay_file) || !is_public(sensors[i].metadata) ||
+		    !is_public(sensors[i].calibration))
+			return "the recording";
+	return NULL;
+}
+
 /* As on an installed system where that can be: lidard and its readers are nobody special. */
-static void choose_users(struct demo_stack *s, const struct demo_sensor *d,
-			 const struct sandbox *sandbox)
+static void choose_users(struct demo_stack *s, const char *secret, const struct sandbox *sandbox)
 {
 	s->lidard_user = (struct child_user){ .uid = 0, .niceness = STACK_LIDARD_NICE };
 	s->reader_user = (struct child_user){ .uid = 0, .niceness = STACK_READER_NICE };
-	if (!is_public(s->lidard_path) || !is_public(d->replay_file) ||
-	    !is_public(d->metadata) || !is_public(d->calibration)) {
+	if (secret) {
 		complain("note: lidard and the subscribers run as root, since others may not read %s",
-			 is_public(s->lidard_path) ? "the recording" : s->lidard_path);
+			 secret);
 		return;
 	}
 	s->lidard_user = (struct child_user){
@@ -318,18 +337,32 @@ static void choose_users(struct demo_stack *s, const struct demo_sensor *d,
 	};
 }
 
-int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensor,
+static int make_devices(const struct demo_stack *s, const struct demo_sensor *sensors,
+			unsigned int count)
+{
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < count; i++) {
+		r = sensors[i].device ? make_device(s, sensors[i].device) : 0;
+		if (r < 0) {
+			complain("--device: cannot use %s: %s", sensors[i].device, strerror(-r));
+			return r;
+		}
+	}
+	return 0;
+}
+
+int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensors, unsigned int count,
 		     const struct sandbox *sandbox)
 {
 	int r;
 
-	choose_users(s, sensor, sandbox);
-	r = sensor->device ? make_device(s, sensor->device) : 0;
-	if (r < 0) {
-		complain("--device: cannot use %s: %s", sensor->device, strerror(-r));
+	choose_users(s, find_secret(s, sensors, count), sandbox);
+	r = make_devices(s, sensors, count);
+	if (r < 0)
 		return r;
-	}
-	r = write_config(s, sensor);
+	r = write_config(s, sensors, count);
 	if (r < 0)
 		complain("cannot write " STACK_CONFIG ": %s", strerror(-r));
 	if (r == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demo_stack.h - RouDi and lidard, started for the demo and ended after it
+ * demo_stack.h - RouDi and lidard, started for the demo or a self-test and ended after it
  *
  * Both run inside the sandbox.  Programs are found in the build tree lidarctl
  * runs from, else where they are installed.
@@ -20,18 +20,21 @@
 #define DEMO_SENSOR "demo"
 #define DEMO_SOCKET "/run/lidard/control"
 
-/** What the sensor is to be. */
+/** What a sensor is to be. */
 struct demo_sensor {
+	const char *name;
 	const struct demo_plan *plan;
-	/** Synthetic: bytes/s. */
+	/** Synthetic: bytes/s, and faults. */
 	uint64_t rate;
+	uint32_t fill_delay_us;
+	uint32_t ready_delay_us;
 	/** Replay: absolute path of the capture; NULL: synthetic. */
 	const char *replay_file;
 	const char *metadata;
 	const char *calibration;
-	/** NULL: ouster. */
-	const char *decoder;
-	/** A LIDAR's device node; NULL: none. */
+	/** The sensor's model or vendor; NULL: its metadata tell. */
+	const char *model;
+	/** A LIDAR's device node; NULL: none. At most one sensor has one. */
 	const char *device;
 	/** direct, copy, auto. */
 	const char *device_mode;
@@ -57,7 +60,7 @@ int demo_stack_find(struct demo_stack *s);
  * Inside the sandbox. Complains, and shows what a failing program wrote.
  * Return: 0 lidard answers; negative errno; -EINTR a signal arrived.
  */
-int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensor,
+int demo_stack_start(struct demo_stack *s, const struct demo_sensor *sensors, unsigned int count,
 		     const struct sandbox *sandbox);
 
 /** demo_stack_has_failed() - has RouDi or lidard ended? Then says so, with its last lines. */

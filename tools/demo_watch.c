@@ -8,7 +8,6 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "lidard/control.h"
 #include "lidard/lidard.h"
 #include "tools/complain.h"
 #include "tools/connect.h"
@@ -34,31 +33,29 @@ static bool somebody_failed(struct demo_watch *w)
 }
 
 /* lidard would try again for ever; the demo says what is wrong instead. */
-static int check_sensors(const struct snapshot *s)
+static int check_sensors(struct demo_watch *w, const struct snapshot *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->sensor_count; i++)
-		if (strcmp(s->sensors[i].state, "backoff") == 0) {
+	for (i = 0; i < s->sensor_count; i++) {
+		if (strcmp(s->sensors[i].state, "backoff") != 0)
+			continue;
+		if (!w->complained)
 			complain("the sensor fails: %s", s->sensors[i].error);
-			return -EIO;
-		}
+		w->complained = true;
+		return -EIO;
+	}
 	return 0;
 }
 
 /* Free what is in *snapshot and look again. */
 static int look(struct demo_watch *w, struct snapshot **snapshot)
 {
-	struct json_object *reply;
 	int r;
 
 	*snapshot = snapshot_free(*snapshot);
-	r = connect_call_or_complain(w->client, LIDARD_METHOD_GET_STATUS, &reply);
-	if (r < 0)
-		return r;
-	r = snapshot_parse(reply, snapshot);
-	json_object_put(reply);
-	return r < 0 ? r : check_sensors(*snapshot);
+	r = connect_get_snapshot(w->client, snapshot);
+	return r < 0 ? r : check_sensors(w, *snapshot);
 }
 
 static bool all_take_part(const struct demo_watch *w)

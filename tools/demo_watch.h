@@ -25,6 +25,8 @@ struct demo_watch {
 	uint64_t duration_ns;
 	/** The replay is to be followed to its end. */
 	bool once;
+	/** The sensor's failure has been complained of. */
+	bool complained;
 	/** Is there data before all subscribers are connected? */
 	bool starts_at_once;
 	struct lidard_client *client;

@@ -11,6 +11,8 @@
 
 #include "tools/command.h"
 #include "tools/complain.h"
+#include "tools/points.h"
+#include "tools/record_text.h"
 #include "tools/stop.h"
 #include "tools/stream.h"
 #include "tools/summary.h"
@@ -38,6 +40,8 @@ static const struct option_row echo_rows[] = {
 
 struct echo {
 	const struct echo_options *options;
+	const char *sensor;
+	struct points points;
 	struct frame_summary frame;
 	bool have_frame;
 	/** The first frame seen began before we came: it is not shown. */
@@ -56,15 +60,10 @@ static void print_statistics(const struct summary_statistics *s)
 
 static void print_frame(const struct frame_summary *f, bool full)
 {
-	printf("frame %" PRIu64 ": %" PRIu64 " points + %" PRIu64 " second returns, %u of %u slices, "
-	       "%.3f ms%s", f->frame_id, f->first.points, f->second_return_points, f->slices,
-	       f->slice_count, (double)(f->last_sensor_ns - f->first_sensor_ns) / 1e6,
-	       f->partial ? ", PARTIAL" : "");
-	if (f->lost_packets || f->missing_columns || f->skipped || f->lost_upstream)
-		printf(" (lost: %" PRIu64 " packets, %" PRIu64 " columns; slices: %" PRIu64
-		       " skipped, %" PRIu64 " upstream)", f->lost_packets, f->missing_columns,
-		       f->skipped, f->lost_upstream);
-	putchar('\n');
+	char line[SUMMARY_LINE_MAX];
+
+	summary_format_line(f, line, sizeof(line));
+	puts(line);
 	if (!full)
 		return;
 	print_statistics(&f->first);
@@ -80,10 +79,8 @@ static void print_json(const struct frame_summary *f)
 	json_object_put(object);
 }
 
-static void print_points(const struct lidard_slice *slice)
+static void print_points(const struct lidard_slice_header *h, const struct lidard_point_xyzirt *p)
 {
-	const struct lidard_slice_header *h = lidard_slice_get_header(slice);
-	const struct lidard_point_xyzirt *p = lidard_slice_get_points(slice);
 	uint32_t i;
 
 	for (i = 0; p && i < h->point_count; i++, p++)
@@ -109,11 +106,32 @@ static int finish_frame(struct echo *e)
 	return e->options->frames && e->printed >= e->options->frames;
 }
 
+/* A slice of what a sensor publishes beside points; each is a frame. */
+static int print_records(struct echo *e, const struct lidard_slice *slice)
+{
+	const struct lidard_slice_header *h = lidard_slice_get_header(slice);
+
+	if (e->options->points) {
+		complain("%s publishes no points", e->sensor);
+		return -EINVAL;
+	}
+	record_text_print(h, lidard_slice_get_payload(slice), e->options->json, stdout);
+	fflush(stdout);
+	if (ferror(stdout))
+		return -EPIPE;
+	e->printed++;
+	return (e->options->frames && e->printed >= e->options->frames) ||
+	       h->flags & LIDARD_SLICE_END_OF_STREAM;
+}
+
 static int on_slice(void *data, struct stream *stream, const struct lidard_slice *slice)
 {
 	const struct lidard_slice_header *h = lidard_slice_get_header(slice);
+	const struct lidard_point_xyzirt *points;
 	struct echo *e = data;
 
+	if (record_text_knows(h->format))
+		return print_records(e, slice);
 	if (!e->aligned && !stream_may_begin(h))
 		return 0;
 	e->aligned = true;
@@ -124,9 +142,10 @@ static int on_slice(void *data, struct stream *stream, const struct lidard_slice
 		e->have_frame = true;
 	}
 	e->frame.skipped += stream->skipped_before;
-	summary_add(&e->frame, h, lidard_slice_get_points(slice), 1);
+	points = points_of(&e->points, stream->client, e->sensor, slice);
+	summary_add(&e->frame, &e->points.header, points, 1);
 	if (e->options->points)
-		print_points(slice);
+		print_points(&e->points.header, points);
 	if (ferror(stdout))
 		return -EPIPE;
 	if (e->frame.ended && finish_frame(e))
@@ -137,20 +156,25 @@ static int on_slice(void *data, struct stream *stream, const struct lidard_slice
 static int echo_run(const void *data, char **arguments)
 {
 	const struct echo_options *options = data;
-	struct echo e = { .options = options };
+	struct echo e = { .options = options, .sensor = arguments[0] };
 	struct stream stream;
 	int r;
 
+	if (options->points && (options->json || options->summary)) {
+		complain("echo: --points prints points, --json and --summary describe frames: "
+			 "choose one");
+		return COMMAND_USAGE;
+	}
 	stop_install();
 	if (stream_open(&stream, options->common.socket, arguments[0], NULL) < 0)
 		return COMMAND_FAILED;
 	if (options->points)
 		puts("frame_id,x,y,z,intensity,range,time_ns,ring,return,flags,signal,ambient");
 	r = stream_run(&stream, (uint64_t)(options->timeout * 1e9), on_slice, &e);
-	stream_close(&stream);
+	points_deinit(&e.points);
 	if (r == -ETIMEDOUT)
-		complain("no data from %s for %g s (lidarctl status)", arguments[0],
-			 options->timeout);
+		stream_complain_of_silence(&stream, arguments[0], options->timeout);
+	stream_close(&stream);
 	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
 
@@ -160,8 +184,10 @@ const struct command command_echo = {
 	.arguments_min = 1,
 	.arguments_max = 1,
 	.summary = "print what a sensor sees, frame by frame",
-	.description = "Begins with the first whole frame. Statistics are those of first returns;\n"
-		       "with --json, all_returns covers both where there are two.\n",
+	.description = "Of SENSOR/imu, prints what the sensor's IMU and satellite receiver say.\n"
+		       "Begins with the first whole frame. Statistics are those of first returns;\n"
+		       "with --json, all_returns covers both where there are two. Of a sensor that is\n"
+		       "published as packets, the points are decoded here.\n",
 	.options = { echo_rows, sizeof(echo_rows) / sizeof(echo_rows[0]) },
 	.options_bytes = sizeof(struct echo_options),
 	.run = echo_run,

@@ -259,12 +259,16 @@ static void heir_that_cannot_be_told_may_try_again(const struct trial *trial, co
 
 static void living_heir_keeps_it(const struct trial *trial, const void *arg)
 {
+	struct lidar_ring_layout layout;
 	struct device device, second;
 	struct child child;
 
 	adopt(&device, trial);
+	layout = device.layout;
 	/* one's own ring is that of somebody who lives */
 	trial_expect(trial, "ADOPT again", try_adopt(&device), EBUSY);
+	trial_require(trial, !memcmp(&device.layout, &layout, sizeof(layout)),
+		      "an ADOPT that fails changes the layout it was to fill");
 	child = child_fork(trial);
 	if (child.pid == 0) {
 		second = device;

@@ -47,16 +47,31 @@ static long try_map(int fd, uint64_t offset, uint64_t bytes, int protection, int
 	return 0;
 }
 
-static void file_is_read_only(const struct trial *trial, const void *arg)
+static void expect_read_only(const struct trial *trial, int fd)
 {
-	struct device device;
-	int fd;
-
-	device_ready(&device, trial, DEVICE_STOPPED_KERNEL);
-	fd = export_data(&device);
 	trial_require(trial, (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY, "its flags are 0x%x",
 		      fcntl(fd, F_GETFL));
 	trial_require(trial, fcntl(fd, F_GETFD) & FD_CLOEXEC, "it is not O_CLOEXEC");
+}
+
+static void expect_maps_only_for_reading(const struct trial *trial, int fd, uint64_t bytes)
+{
+	void *p;
+
+	trial_expect(trial, "writable mmap",
+		     try_map(fd, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED), EACCES);
+	p = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	trial_require(trial, p != MAP_FAILED, "mmap: %s", strerror(errno));
+	trial_expect(trial, "mprotect",
+		     mprotect(p, bytes, PROT_READ | PROT_WRITE) < 0 ? -errno : 0, EACCES);
+}
+
+static void file_is_read_only(const struct trial *trial, const void *arg)
+{
+	struct device device;
+
+	device_ready(&device, trial, DEVICE_STOPPED_KERNEL);
+	expect_read_only(trial, export_data(&device));
 }
 
 static void file_cannot_be_opened_for_writing(const struct trial *trial, const void *arg)
@@ -75,19 +90,9 @@ static void file_cannot_be_opened_for_writing(const struct trial *trial, const v
 static void file_maps_only_for_reading(const struct trial *trial, const void *arg)
 {
 	struct device device;
-	uint64_t bytes;
-	void *p;
-	int fd;
 
 	device_ready(&device, trial, DEVICE_STOPPED_KERNEL);
-	fd = export_data(&device);
-	bytes = device.layout.data_bytes;
-	trial_expect(trial, "writable mmap",
-		     try_map(fd, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED), EACCES);
-	p = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
-	trial_require(trial, p != MAP_FAILED, "mmap: %s", strerror(errno));
-	trial_expect(trial, "mprotect",
-		     mprotect(p, bytes, PROT_READ | PROT_WRITE) < 0 ? -errno : 0, EACCES);
+	expect_maps_only_for_reading(trial, export_data(&device), device.layout.data_bytes);
 }
 
 static void file_maps_no_more_than_the_data(const struct trial *trial, const void *arg)
@@ -312,22 +317,12 @@ static void dmabuf_has_the_size(const struct trial *trial, const void *arg)
 static void dmabuf_is_read_only(const struct trial *trial, const void *arg)
 {
 	struct device device;
-	uint64_t bytes;
-	void *p;
 	int fd;
 
 	device_ready(&device, trial, DEVICE_STOPPED_KERNEL);
 	fd = export_or_fail(&device, LIDAR_RING_EXPORT_DMABUF_RING, 0);
-	bytes = device.layout.data_bytes;
-	trial_require(trial, (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY, "its flags are 0x%x",
-		      fcntl(fd, F_GETFL));
-	trial_require(trial, fcntl(fd, F_GETFD) & FD_CLOEXEC, "it is not O_CLOEXEC");
-	trial_expect(trial, "writable mmap",
-		     try_map(fd, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED), EACCES);
-	p = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
-	trial_require(trial, p != MAP_FAILED, "mmap: %s", strerror(errno));
-	trial_expect(trial, "mprotect",
-		     mprotect(p, bytes, PROT_READ | PROT_WRITE) < 0 ? -errno : 0, EACCES);
+	expect_read_only(trial, fd);
+	expect_maps_only_for_reading(trial, fd, device.layout.data_bytes);
 }
 
 static void dmabuf_maps_no_more_than_it_has(const struct trial *trial, const void *arg)

@@ -73,39 +73,96 @@ static void start_calmly(struct device *device, const struct trial *trial)
 		next(device);
 }
 
-/* Have the device drop 3 slices. Return: false if it lost others meanwhile, for want of a slot. */
-static bool drop_three(const struct device *device)
-{
-	const struct trial *trial = device->trial;
-	struct lidar_ring_stats before = device_get_stats(device), after;
-	uint64_t lost = 0;
-	int i;
+/* Losses from a START to after its STOP: as the descriptors' gaps say, and by cause. */
+struct losses {
+	struct lidar_ring_stats before;
+	uint64_t gaps, slices;
+};
 
-	set(trial, "drop", "3");
-	for (i = 0; i < 100 && lost < 3; i++)
-		lost += next(device).lost_before;
+static void consume(const struct device *device, struct losses *losses)
+{
+	losses->gaps += next(device).lost_before;
+	losses->slices++;
+}
+
+static void begin_losses(struct losses *losses, struct device *device, const struct trial *trial)
+{
+	if (get(trial, "slice_bytes") > trial->slot_bytes)
+		trial_skip(trial, "slices are larger than slots");
+	device_ready_any(device, trial);
+	*losses = (struct losses){ .before = device_get_stats(device) };
+	device_start(device);
+	while (losses->slices < CALM_SLICES)
+		consume(device, losses);
+}
+
+/* Stop, and fail unless the device lost so many, and every other gap is for want of a slot. */
+static void end_losses(struct losses *losses, const struct device *device, uint64_t in_device)
+{
+	const struct lidar_ring_stats *before = &losses->before;
+	struct lidar_ring_stats after;
+	struct lidar_ring_desc desc;
+	uint64_t no_slot, lost;
+
+	device_stop(device);
+	while (device_try_take(device, &desc))
+		losses->gaps += desc.lost_before;
 	after = device_get_stats(device);
-	if (after.lost_no_slot > before.lost_no_slot)
-		return false;
-	trial_require(trial, lost >= 3, "3 were dropped, lost_before says %llu",
-		      (unsigned long long)lost);
-	trial_require(trial, after.lost_device - before.lost_device == 3,
-		      "3 were dropped, lost_device grew by %llu",
-		      (unsigned long long)(after.lost_device - before.lost_device));
-	return true;
+	lost = after.lost_device - before->lost_device;
+	no_slot = after.lost_no_slot - before->lost_no_slot;
+	trial_note(device->trial, "gaps of %llu, the device lost %llu, %llu found no slot",
+		   (unsigned long long)losses->gaps, (unsigned long long)lost,
+		   (unsigned long long)no_slot);
+	trial_require(device->trial, lost == in_device, "%llu were dropped, lost_device grew by %llu",
+		      (unsigned long long)in_device, (unsigned long long)lost);
+	trial_require(device->trial, no_slot + lost == losses->gaps,
+		      "gaps of %llu in all, but the device lost %llu and %llu found no slot",
+		      (unsigned long long)losses->gaps, (unsigned long long)lost,
+		      (unsigned long long)no_slot);
 }
 
 /* lost in the device: its numbers jump, and that cause is counted */
 static void dropped_slices_are_a_gap(const struct trial *trial, const void *arg)
 {
+	struct losses losses;
 	struct device device;
 	int i;
 
-	start_calmly(&device, trial);
-	for (i = 0; i < 20; i++)
-		if (drop_three(&device))
-			return;
-	trial_skip(trial, "this machine is too slow to keep slots queued");
+	begin_losses(&losses, &device, trial);
+	set(trial, "drop", "3");
+	for (i = 0; i < 100 && (get(trial, "drop") || i < 10); i++)
+		consume(&device, &losses);
+	/* what is in flight yet comes after them */
+	for (i = 0; i < 2 * (int)device.layout.slot_count; i++)
+		consume(&device, &losses);
+	end_losses(&losses, &device, 3);
+}
+
+/* lost in the device while it has no slot: one gap, of which each cause has its part */
+static void gap_of_two_causes_is_told_apart(const struct trial *trial, const void *arg)
+{
+	struct lidar_ring_desc desc;
+	struct losses losses;
+	struct device device;
+	uint64_t lost;
+	uint32_t i;
+
+	if (get(trial, "rate_bytes_per_s") == 0)
+		trial_skip(trial, "the device waits for slots");
+	begin_losses(&losses, &device, trial);
+	for (i = 0; i < device.layout.slot_count; i++)
+		losses.gaps += device_take(&device).lost_before;
+	lost = get(trial, "lost");
+	set(trial, "drop", "5");
+	while (get(trial, "lost") < lost + 12)
+		usleep(1000);
+	for (i = 0; i < device.layout.slot_count; i++)
+		device_give_back(&device, device_offset_of(&device, i));
+	desc = device_take(&device);
+	losses.gaps += desc.lost_before;
+	trial_require(trial, desc.lost_before >= 12, "12 or more were lost, lost_before says %u",
+		      desc.lost_before);
+	end_losses(&losses, &device, 5);
 }
 
 static void short_slice_is_marked(const struct trial *trial, const void *arg)
@@ -287,6 +344,8 @@ static void unplug_is_the_end(const struct trial *trial, const void *arg)
 static const struct check checks[] = {
 	{ "device_that_is_calm_has_no_faults", device_that_is_calm_has_no_faults },
 	{ "dropped_slices_are_a_gap", dropped_slices_are_a_gap, .needs = NEEDS_DEVICE_SEQ },
+	{ "gap_of_two_causes_is_told_apart", gap_of_two_causes_is_told_apart,
+	  .needs = NEEDS_DEVICE_SEQ },
 	{ "short_slice_is_marked", short_slice_is_marked },
 	{ "corrupt_slice_shows", corrupt_slice_shows },
 	{ "stall_is_survived", stall_is_survived },

@@ -220,7 +220,7 @@ static void keep_matching(struct check_list *list, const char *pattern)
 	size_t i, kept = 0;
 
 	for (i = 0; i < list->count; i++)
-		if (fnmatch(pattern, list->entries[i].name, 0) == 0)
+		if (fnmatch(pattern, list->entries[i].name, FNM_EXTMATCH) == 0)
 			list->entries[kept++] = list->entries[i];
 	list->count = kept;
 }

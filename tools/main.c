@@ -14,8 +14,8 @@
 #include "tools/complain.h"
 
 static const struct command *const commands[] = {
-	&command_list, &command_status, &command_top,
-	&command_echo, &command_record, &command_demo,
+	&command_list, &command_info, &command_status, &command_top,
+	&command_echo, &command_view, &command_record, &command_latency, &command_demo,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -53,6 +53,19 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static int complain_of_arguments(const struct command *command, const struct option_result *result)
+{
+	if (result->argument_count < command->arguments_min)
+		complain("%s: %s is missing (see lidarctl %s --help)", command->name,
+			 command->arguments, command->name);
+	else
+		complain("%s: '%s' is too much, it takes %s (see lidarctl %s --help)",
+			 command->name, result->arguments[command->arguments_max],
+			 command->arguments[0] ? command->arguments : "options only",
+			 command->name);
+	return COMMAND_USAGE;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	CLEANUP(cleanup_free) void *options = calloc(1, command->options_bytes);
@@ -72,10 +85,8 @@ static int run_command(const struct command *command, int argc, char **argv)
 		return COMMAND_OK;
 	}
 	if (result.argument_count < command->arguments_min ||
-	    result.argument_count > command->arguments_max) {
-		print_command_usage(command, stderr);
-		return COMMAND_USAGE;
-	}
+	    result.argument_count > command->arguments_max)
+		return complain_of_arguments(command, &result);
 	return command->run(options, result.arguments);
 }
 

@@ -72,6 +72,15 @@ int recording_open(struct recording *r, const char *path, const char *sensor, ui
 	return 0;
 }
 
+uint64_t recording_bytes(const struct lidard_slice_header *header)
+{
+	uint64_t bytes = sizeof(struct recording_record_header) + sizeof(*header) +
+			 header->payload_bytes;
+
+	return sizeof(struct recording_file_header) +
+	       (bytes + RECORDING_ALIGN - 1) / RECORDING_ALIGN * RECORDING_ALIGN;
+}
+
 int recording_add(struct recording *r, const struct lidard_slice_header *header,
 		  const void *payload)
 {

@@ -74,6 +74,9 @@ struct recording {
  */
 int recording_open(struct recording *r, const char *path, const char *sensor, uint64_t limit);
 
+/** recording_bytes() - what a file needs for this slice alone */
+uint64_t recording_bytes(const struct lidard_slice_header *header);
+
 /** recording_add() - append a slice. Return: 1; 0 the file is full; negative errno. */
 int recording_add(struct recording *r, const struct lidard_slice_header *header,
 		  const void *payload);

@@ -220,12 +220,20 @@ static int build(uint64_t shm_bytes, struct sandbox *s)
 	return add_users(s);
 }
 
+int sandbox_check(void)
+{
+	if (geteuid() == 0)
+		return 0;
+	complain("needs root for a private mount namespace: try sudo");
+	return -EPERM;
+}
+
 int sandbox_enter(uint64_t shm_bytes, struct sandbox *ret_sandbox)
 {
-	if (geteuid() != 0) {
-		complain("demo needs root for a private mount namespace: sudo lidarctl demo");
-		return -EPERM;
-	}
+	int r = sandbox_check();
+
+	if (r < 0)
+		return r;
 	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) < 0) {
 		int error = -errno;
 

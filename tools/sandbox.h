@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox.h - a private corner of the machine for the demo
+ * sandbox.h - a private corner of the machine for the demo and the self-test
  *
  * iceoryx has fixed names: /dev/shm/iceoryx_mgmt, /tmp/roudi.  A mount and IPC
  * namespace of our own lets the demo run beside a lidard in service, leaves
@@ -35,6 +35,9 @@ struct sandbox {
 	uid_t reader_uid;
 	gid_t reader_gid;
 };
+
+/** sandbox_check() - may this process enter one? Complains. Return: 0; -EPERM not root. */
+int sandbox_check(void);
 
 /**
  * sandbox_enter() - move the calling process into a new sandbox

@@ -99,6 +99,18 @@ static void read_pool(struct json_object *object, void *element)
 	pool->min_free = get_count(object, "min_free");
 }
 
+static void read_clock(struct json_object *object, struct snapshot_clock *c)
+{
+	get_text(object, "scale", c->scale, sizeof(c->scale));
+	get_text(object, "configured", c->configured, sizeof(c->configured));
+	get_text(object, "found", c->found, sizeof(c->found));
+	get_text(object, "lock", c->lock, sizeof(c->lock));
+	get_text(object, "offset", c->offset, sizeof(c->offset));
+	c->offset_ns = json_object_get_int64(get(object, "offset_ns"));
+	c->locks_lost = get_count(object, "locks_lost");
+	get_text(object, "problem", c->problem, sizeof(c->problem));
+}
+
 static void read_sensor(struct json_object *object, void *element)
 {
 	struct snapshot_sensor *s = element;
@@ -116,18 +128,24 @@ static void read_sensor(struct json_object *object, void *element)
 	s->produced = get_count(object, "produced");
 	s->published = get_count(object, "published");
 	s->bytes = get_count(object, "bytes");
+	s->copied_bytes = get_count(object, "copied_bytes");
 	get_causes(object, "dropped", &s->dropped);
 	s->accounting_ok = get_accounting(object);
 	s->frames = get_count(object, "frames");
 	s->partial_frames = get_count(object, "partial_frames");
+	s->clock_steps = get_count(object, "clock_steps");
+	read_clock(get(object, "clock"), &s->clock);
 	s->packets = get_count(object, "packets");
 	s->lost_packets = get_count(object, "lost_packets");
 	s->ignored_packets = get_count(object, "ignored_packets");
 	s->bad_packets = get_count(object, "bad_packets");
 	s->late_packets = get_count(object, "late_packets");
+	s->duplicate_packets = get_count(object, "duplicate_packets");
+	s->overflow_packets = get_count(object, "overflow_packets");
 	s->missing_columns = get_count(object, "missing_columns");
 	s->fill_cpu_ns = get_count(object, "fill_cpu_ns");
 	s->publish_cpu_ns = get_count(object, "publish_cpu_ns");
+	s->transport_cpu_ns = get_count(object, "transport_cpu_ns");
 	s->loans_configured = get_count(loans, "configured");
 	s->loans_lent = get_count(loans, "lent");
 	s->loans_exhausted = get_count(loans, "exhausted");
@@ -262,6 +280,16 @@ uint64_t snapshot_causes_sum(const struct snapshot_causes *causes)
 	for (i = 0; i < causes->count; i++)
 		sum += causes->list[i].count;
 	return sum;
+}
+
+uint64_t snapshot_causes_get(const struct snapshot_causes *causes, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < causes->count; i++)
+		if (strcmp(causes->list[i].name, name) == 0)
+			return causes->list[i].count;
+	return 0;
 }
 
 bool snapshot_sensor_adds_up(const struct snapshot_sensor *s)

@@ -38,6 +38,19 @@ struct snapshot_pool {
 	uint64_t min_free;
 };
 
+/** The sensor's clock; "" and 0 where lidard says nothing of it. */
+struct snapshot_clock {
+	char scale[16];
+	char configured[16];
+	char found[16];
+	char lock[16];
+	/** "exact", "measured" or "unknown"; TAI - the sensor's time. */
+	char offset[16];
+	int64_t offset_ns;
+	uint64_t locks_lost;
+	char problem[512];
+};
+
 struct snapshot_sensor {
 	char name[LIDARD_SENSOR_NAME_MAX];
 	char source[32];
@@ -51,18 +64,24 @@ struct snapshot_sensor {
 	uint64_t produced;
 	uint64_t published;
 	uint64_t bytes;
+	uint64_t copied_bytes;
 	struct snapshot_causes dropped;
 	bool accounting_ok;
 	uint64_t frames;
 	uint64_t partial_frames;
+	uint64_t clock_steps;
+	struct snapshot_clock clock;
 	uint64_t packets;
 	uint64_t lost_packets;
 	uint64_t ignored_packets;
 	uint64_t bad_packets;
 	uint64_t late_packets;
+	uint64_t duplicate_packets;
+	uint64_t overflow_packets;
 	uint64_t missing_columns;
 	uint64_t fill_cpu_ns;
 	uint64_t publish_cpu_ns;
+	uint64_t transport_cpu_ns;
 	uint64_t loans_configured;
 	uint64_t loans_lent;
 	uint64_t loans_exhausted;
@@ -136,6 +155,8 @@ static inline void cleanup_snapshot(struct snapshot **s)
 }
 
 uint64_t snapshot_causes_sum(const struct snapshot_causes *causes);
+/** snapshot_causes_get() - what was lost by this cause; 0 if lidard does not name it */
+uint64_t snapshot_causes_get(const struct snapshot_causes *causes, const char *name);
 
 /** Do the sensor's figures add up, whatever lidard says? */
 bool snapshot_sensor_adds_up(const struct snapshot_sensor *sensor);

@@ -16,6 +16,7 @@
 #include "tools/command.h"
 #include "tools/complain.h"
 #include "tools/connect.h"
+#include "tools/holders.h"
 #include "tools/snapshot.h"
 
 struct status_options {
@@ -54,8 +55,35 @@ static void print_packets(const struct snapshot_sensor *s)
 	if (s->packets == 0 && s->lost_packets == 0 && s->bad_packets == 0)
 		return;
 	printf("  packets     %" PRIu64 " taken, %" PRIu64 " lost, %" PRIu64 " bad, %" PRIu64
-	       " late, %" PRIu64 " ignored\n", s->packets, s->lost_packets, s->bad_packets,
-	       s->late_packets, s->ignored_packets);
+	       " late, %" PRIu64 " twice, %" PRIu64 " ignored\n", s->packets, s->lost_packets,
+	       s->bad_packets, s->late_packets, s->duplicate_packets, s->ignored_packets);
+	if (s->overflow_packets)
+		printf("              %" PRIu64 " dropped by the kernel: its receive buffer was full\n",
+		       s->overflow_packets);
+}
+
+static void print_offset(const struct snapshot_clock *c)
+{
+	if (strcmp(c->offset, "unknown") == 0)
+		printf(", offset to TAI unknown");
+	else
+		printf(", TAI %+.6f s (%s)", (double)c->offset_ns / 1e9, c->offset);
+}
+
+static void print_clock(const struct snapshot_sensor *s)
+{
+	const struct snapshot_clock *c = &s->clock;
+
+	if (c->scale[0]) {
+		printf("  clock       %s (sensor_clock = %s), lock %s", c->scale, c->configured, c->lock);
+		print_offset(c);
+		printf(", steps: %" PRIu64 ", locks lost: %" PRIu64 "\n", s->clock_steps,
+		       c->locks_lost);
+	} else if (s->clock_steps) {
+		printf("  clock       the sensor's, steps: %" PRIu64 "\n", s->clock_steps);
+	}
+	if (c->problem[0])
+		printf("              %s\n", c->problem);
 }
 
 static void print_sensor(const struct snapshot_sensor *s)
@@ -72,6 +100,7 @@ static void print_sensor(const struct snapshot_sensor *s)
 	printf("  frames      %" PRIu64 ", %" PRIu64 " partial, %" PRIu64 " columns missing\n",
 	       s->frames, s->partial_frames, s->missing_columns);
 	print_packets(s);
+	print_clock(s);
 	printf("  memory      %" PRIu64 " of %" PRIu64 " slices reserved by subscribers, "
 	       "%" PRIu64 " of %" PRIu64 " loans out, none to lend %" PRIu64 " times\n",
 	       s->reserved_slices, s->subscriber_slices, s->loans_lent, s->loans_configured,
@@ -103,30 +132,11 @@ static void print_subscriber(const struct snapshot_subscriber *s)
 	       (double)histogram_quantile_ns(take, 0.99) / 1e3, (double)take->max_ns / 1e3);
 }
 
-/* A sensor found no memory: name everybody who has some of it. */
-static void print_holders(const struct snapshot *status, const struct snapshot_sensor *sensor)
-{
-	size_t i;
-
-	if (sensor->loans_exhausted == 0)
-		return;
-	printf("who has the memory of %s:\n  %-24s %8" PRIu64 " slices being filled\n", sensor->name,
-	       "lidard", sensor->loans_lent);
-	for (i = 0; i < status->subscriber_count; i++) {
-		const struct snapshot_subscriber *s = &status->subscribers[i];
-
-		if (strcmp(s->sensor, sensor->name) == 0)
-			printf("  %-24s %8" PRIu64 " slices held, %" PRId64 " waiting (pid %" PRId64 ")\n",
-			       s->name, s->held, s->waiting, s->pid);
-	}
-}
-
 static void print_status(const struct snapshot *s)
 {
 	size_t i;
 
-	printf("lidard %s (pid %" PRId64 "): %s%s\n", s->version, s->pid,
-	       s->degraded ? "DEGRADED: " : "", s->status);
+	printf("lidard %s (pid %" PRId64 "): %s\n", s->version, s->pid, s->status);
 	printf("up %.0f s, CPU %.2f s, transport %s %s\n",
 	       (double)(s->now_ns - s->started_ns) / 1e9, (double)s->cpu_ns / 1e9, s->transport,
 	       s->transport_state);
@@ -139,7 +149,7 @@ static void print_status(const struct snapshot *s)
 	for (i = 0; i < s->subscriber_count; i++)
 		print_subscriber(&s->subscribers[i]);
 	for (i = 0; i < s->sensor_count; i++)
-		print_holders(s, &s->sensors[i]);
+		holders_print(s, &s->sensors[i], "\n");
 }
 
 static int status_run(const void *data, char **arguments)

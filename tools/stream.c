@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "tools/complain.h"
 #include "tools/connect.h"
+#include "tools/snapshot.h"
 #include "tools/stop.h"
 
 /* Slices taken in one go before the signal flag and the clock are looked at again. */
@@ -75,6 +77,21 @@ int stream_step(struct stream *s, int64_t wait_ns, stream_fn fn, void *data, int
 		}
 	}
 	return taken;
+}
+
+void stream_complain_of_silence(struct stream *s, const char *sensor, double seconds)
+{
+	CLEANUP(cleanup_snapshot) struct snapshot *now = NULL;
+	const struct snapshot_sensor *known;
+
+	if (connect_get_snapshot(s->client, &now) < 0)
+		now = NULL;
+	known = now ? snapshot_find_sensor(now, sensor) : NULL;
+	if (!known)
+		complain("no data from %s for %g s (lidarctl status)", sensor, seconds);
+	else
+		complain("no data from %s for %g s: its state is %s%s%s", sensor, seconds,
+			 known->state, known->error[0] ? ": " : "", known->error);
 }
 
 int stream_run(struct stream *s, uint64_t idle_ns, stream_fn fn, void *data)

@@ -54,6 +54,12 @@ void stream_close(struct stream *s);
 int stream_run(struct stream *s, uint64_t idle_ns, stream_fn fn, void *data);
 
 /**
+ * stream_complain_of_silence() - say that no data came for so long, and what lidard knows of the
+ * sensor: its state, and its error if it has one
+ */
+void stream_complain_of_silence(struct stream *s, const char *sensor, double seconds);
+
+/**
  * stream_step() - take what is waiting, at most for wait_ns
  * Return: slices taken; -EINTR; negative errno as the library's; or what the handler
  * returned when it was not 0: *ret_done is then set to it.

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* summary.c - see summary.h */
 #include "tools/summary.h"
+#include "common/json_add.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/stream.h"
@@ -116,6 +119,23 @@ void summary_finish(struct frame_summary *s)
 		s->partial = true;
 }
 
+void summary_format_line(const struct frame_summary *s, char *line, size_t size)
+{
+	int n = snprintf(line, size,
+			 "frame %" PRIu64 ": %" PRIu64 " points + %" PRIu64 " second returns, "
+			 "%u of %u slices, %.3f ms%s", s->frame_id, s->first.points,
+			 s->second_return_points, s->slices, s->slice_count,
+			 (double)(s->last_sensor_ns - s->first_sensor_ns) / 1e6,
+			 s->partial ? ", PARTIAL" : "");
+
+	if (n < 0 || (size_t)n >= size)
+		return;
+	if (s->lost_packets || s->missing_columns || s->skipped || s->lost_upstream)
+		snprintf(line + n, size - (size_t)n, " (lost: %" PRIu64 " packets, %" PRIu64
+			 " columns; slices: %" PRIu64 " skipped, %" PRIu64 " upstream)",
+			 s->lost_packets, s->missing_columns, s->skipped, s->lost_upstream);
+}
+
 double summary_mean(const struct summary_statistics *s, enum summary_quantity quantity)
 {
 	return s->points ? s->spans[quantity].sum / (double)s->points : 0;
@@ -135,37 +155,32 @@ static void add_statistics(struct json_object *object, const struct summary_stat
 	}
 }
 
-static void add_count(struct json_object *object, const char *key, uint64_t count)
-{
-	json_object_object_add(object, key, json_object_new_uint64(count));
-}
-
 struct json_object *summary_to_json(const struct frame_summary *s)
 {
 	struct json_object *object = json_object_new_object();
 
 	if (!object)
 		return NULL;
-	add_count(object, "frame_id", s->frame_id);
-	add_count(object, "points", s->first.points);
-	add_count(object, "second_return_points", s->second_return_points);
+	json_add_uint(object, "frame_id", s->frame_id);
+	json_add_uint(object, "points", s->first.points);
+	json_add_uint(object, "second_return_points", s->second_return_points);
 	add_statistics(object, &s->first);
 	if (s->second_return_points) {
 		struct json_object *all = json_object_new_object();
 
-		add_count(all, "points", s->all.points);
+		json_add_uint(all, "points", s->all.points);
 		add_statistics(all, &s->all);
 		json_object_object_add(object, "all_returns", all);
 	}
-	add_count(object, "first_sensor_ns", s->first_sensor_ns);
-	add_count(object, "last_sensor_ns", s->last_sensor_ns);
-	add_count(object, "slices", s->slices);
-	add_count(object, "slice_count", s->slice_count);
-	add_count(object, "bytes", s->bytes);
-	add_count(object, "lost_packets", s->lost_packets);
-	add_count(object, "missing_columns", s->missing_columns);
-	add_count(object, "skipped", s->skipped);
-	add_count(object, "lost_upstream", s->lost_upstream);
-	json_object_object_add(object, "partial", json_object_new_boolean(s->partial));
+	json_add_uint(object, "first_sensor_ns", s->first_sensor_ns);
+	json_add_uint(object, "last_sensor_ns", s->last_sensor_ns);
+	json_add_uint(object, "slices", s->slices);
+	json_add_uint(object, "slice_count", s->slice_count);
+	json_add_uint(object, "bytes", s->bytes);
+	json_add_uint(object, "lost_packets", s->lost_packets);
+	json_add_uint(object, "missing_columns", s->missing_columns);
+	json_add_uint(object, "skipped", s->skipped);
+	json_add_uint(object, "lost_upstream", s->lost_upstream);
+	json_add_bool(object, "partial", s->partial);
 	return object;
 }

@@ -92,6 +92,12 @@ static inline bool summary_is_other(const struct frame_summary *s,
 	return header->frame_id != s->frame_id || header->incarnation != s->incarnation;
 }
 
+/** Longest line of summary_format_line(), its end included. */
+#define SUMMARY_LINE_MAX 320
+
+/** summary_format_line() - the frame in a line, without a newline */
+void summary_format_line(const struct frame_summary *s, char *line, size_t size);
+
 /** summary_to_json() - an object; free with json_object_put(); NULL: out of memory. */
 struct json_object *summary_to_json(const struct frame_summary *s);
 

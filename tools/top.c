@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/histogram.h"
+#include "common/json_add.h"
 #include "tools/command.h"
 #include "tools/complain.h"
 #include "tools/connect.h"
@@ -26,6 +27,7 @@
 struct top_options {
 	struct common_options common;
 	bool batch;
+	bool json;
 	double interval;
 	uint64_t count;
 };
@@ -33,6 +35,8 @@ struct top_options {
 static const struct option_row top_rows[] = {
 	OPTION_ROW_FLAG(struct top_options, batch, "batch",
 			"print line after line instead of redrawing"),
+	OPTION_ROW_FLAG(struct top_options, json, "json",
+			"print a JSON object for each picture, a line each"),
 	OPTION_ROW_REAL(struct top_options, interval, "interval", "S", "1", 0.05, 3600,
 			"seconds between two pictures"),
 	OPTION_ROW_COUNT(struct top_options, count, "count", "N", "0", 0, 0,
@@ -104,16 +108,6 @@ static void print_sensor(const struct snapshot_sensor *s, const struct snapshot_
 	       eol);
 }
 
-static uint64_t cause_count(const struct snapshot_causes *causes, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < causes->count; i++)
-		if (strcmp(causes->list[i].name, name) == 0)
-			return causes->list[i].count;
-	return 0;
-}
-
 static void print_subscriber(const struct snapshot_subscriber *s,
 			     const struct snapshot_subscriber *before, double seconds, double cpu,
 			     const char *eol)
@@ -130,9 +124,9 @@ static void print_subscriber(const struct snapshot_subscriber *s,
 	       s->name, s->pid, s->sensor,
 	       growth(s->total_received, before->total_received, seconds),
 	       growth(s->bytes, before->bytes, seconds) / 1e6, s->waiting, s->queue, s->held,
-	       cause_count(&s->total_skipped, "queue_full") + s->unseen,
-	       cause_count(&s->total_skipped, "policy"),
-	       cause_count(&s->total_skipped, "invalid"), s->lost_upstream,
+	       snapshot_causes_get(&s->total_skipped, "queue_full") + s->unseen,
+	       snapshot_causes_get(&s->total_skipped, "policy"),
+	       snapshot_causes_get(&s->total_skipped, "invalid"), s->lost_upstream,
 	       (double)histogram_quantile_ns(&take, 0.5) / 1e3,
 	       (double)histogram_quantile_ns(&take, 0.99) / 1e3, cpu,
 	       strcmp(s->state, "live") != 0 ? " " : "",
@@ -172,8 +166,7 @@ static void print_picture(const struct picture *now, const struct picture *befor
 	const struct snapshot *s = now->snapshot;
 	size_t i;
 
-	printf("lidard %s: %s%s, CPU %.1f %%%s%s", s->version, s->degraded ? "DEGRADED: " : "",
-	       s->status,
+	printf("lidard %s: %s, CPU %.1f %%%s%s", s->version, s->status,
 	       100.0 * growth(now->daemon_cpu_ns, before->daemon_cpu_ns, seconds * 1e9), eol, eol);
 	print_sensors(s, before->snapshot, seconds, eol);
 	printf("%s%-16s %7s %-12s %9s %8s %9s %4s %8s %8s %8s %8s %9s %9s %5s%s", eol,
@@ -184,6 +177,102 @@ static void print_picture(const struct picture *now, const struct picture *befor
 				 snapshot_find_subscriber(before->snapshot, s->subscribers[i].id),
 				 seconds, subscriber_cpu(now, before, i, seconds), eol);
 	fputs(eol, stdout);
+}
+
+/* ---- JSON: the columns by the names that status --json has ---- */
+
+static struct json_object *sensor_to_json(const struct snapshot_sensor *s,
+					  const struct snapshot_sensor *before, double seconds)
+{
+	static const struct snapshot_sensor none;
+	struct json_object *o = json_object_new_object();
+
+	if (!before)
+		before = &none;
+	json_add_text(o, "name", s->name);
+	json_add_text(o, "state", s->state);
+	json_add_text(o, "error", s->error);
+	json_add_real(o, "slices_per_s", growth(s->published, before->published, seconds));
+	json_add_real(o, "mb_per_s", growth(s->bytes, before->bytes, seconds) / 1e6);
+	json_add_real(o, "frames_per_s", growth(s->frames, before->frames, seconds));
+	json_add_uint(o, "dropped", snapshot_causes_sum(&s->dropped));
+	json_add_uint(o, "lost_packets", s->lost_packets);
+	json_add_uint(o, "reserved_slices", s->reserved_slices);
+	json_add_uint(o, "subscriber_slices", s->subscriber_slices);
+	json_add_text(o, "accounting",
+		 s->accounting_ok && snapshot_sensor_adds_up(s) ? "ok" : "violated");
+	return o;
+}
+
+/* null if nothing was taken in the interval */
+static void add_latency(struct json_object *o, const char *key, const struct lidard_histogram *h,
+			double q)
+{
+	json_object_object_add(o, key, h->count ? json_object_new_double(
+				       (double)histogram_quantile_ns(h, q) / 1e3) : NULL);
+}
+
+static struct json_object *subscriber_to_json(const struct snapshot_subscriber *s,
+					      const struct snapshot_subscriber *before,
+					      double seconds, double cpu)
+{
+	static const struct snapshot_subscriber none;
+	struct json_object *o = json_object_new_object();
+	struct lidard_histogram take;
+
+	if (!before)
+		before = &none;
+	snapshot_histogram_difference(&s->stages[LIDARD_STAGE_TAKE],
+				      &before->stages[LIDARD_STAGE_TAKE], &take);
+	json_add_text(o, "name", s->name);
+	json_object_object_add(o, "pid", json_object_new_int64(s->pid));
+	json_add_text(o, "sensor", s->sensor);
+	json_add_text(o, "state", s->state);
+	json_add_real(o, "slices_per_s", growth(s->total_received, before->total_received, seconds));
+	json_add_real(o, "mb_per_s", growth(s->bytes, before->bytes, seconds) / 1e6);
+	json_object_object_add(o, "waiting", json_object_new_int64(s->waiting));
+	json_add_uint(o, "queue", s->queue);
+	json_add_uint(o, "held", s->held);
+	json_add_uint(o, "queue_full",
+		  snapshot_causes_get(&s->total_skipped, "queue_full") + s->unseen);
+	json_add_uint(o, "policy", snapshot_causes_get(&s->total_skipped, "policy"));
+	json_add_uint(o, "invalid", snapshot_causes_get(&s->total_skipped, "invalid"));
+	json_add_uint(o, "lost_upstream", s->lost_upstream);
+	add_latency(o, "p50_us", &take, 0.5);
+	add_latency(o, "p99_us", &take, 0.99);
+	json_add_real(o, "cpu_percent", cpu);
+	json_add_text(o, "accounting",
+		 s->accounting_ok && snapshot_subscriber_adds_up(s) ? "ok" : "violated");
+	return o;
+}
+
+static void print_json(const struct picture *now, const struct picture *before)
+{
+	double seconds = (double)(now->taken_ns - before->taken_ns) / 1e9;
+	const struct snapshot *s = now->snapshot, *old = before->snapshot;
+	struct json_object *o = json_object_new_object();
+	struct json_object *sensors = json_object_new_array();
+	struct json_object *subscribers = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < s->sensor_count; i++)
+		json_object_array_add(sensors, sensor_to_json(
+			&s->sensors[i], snapshot_find_sensor(old, s->sensors[i].name), seconds));
+	for (i = 0; i < s->subscriber_count; i++)
+		json_object_array_add(subscribers, subscriber_to_json(
+			&s->subscribers[i], snapshot_find_subscriber(old, s->subscribers[i].id),
+			seconds, subscriber_cpu(now, before, i, seconds)));
+	json_add_text(o, "version", s->version);
+	json_add_bool(o, "degraded", s->degraded);
+	json_add_text(o, "status", s->status);
+	json_add_real(o, "seconds", seconds);
+	json_add_real(o, "cpu_percent",
+		 100.0 * growth(now->daemon_cpu_ns, before->daemon_cpu_ns, seconds * 1e9));
+	json_object_object_add(o, "sensors", sensors);
+	json_object_object_add(o, "subscribers", subscribers);
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	fflush(stdout);
+	json_object_put(o);
 }
 
 static int watch(struct lidard_client *client, const struct top_options *options,
@@ -201,9 +290,13 @@ static int watch(struct lidard_client *client, const struct top_options *options
 		r = picture_take(client, &now);
 		if (r < 0)
 			break;
-		terminal_begin(terminal);
-		print_picture(&now, &before, terminal_eol(terminal));
-		terminal_end(terminal);
+		if (options->json) {
+			print_json(&now, &before);
+		} else {
+			terminal_begin(terminal);
+			print_picture(&now, &before, terminal_eol(terminal));
+			terminal_end(terminal);
+		}
 		picture_deinit(&before);
 		before = now;
 		memset(&now, 0, sizeof(now));
@@ -224,7 +317,7 @@ static int top_run(const void *data, char **arguments)
 	if (connect_lidard(options->common.socket, "lidarctl", &client) < 0)
 		return COMMAND_FAILED;
 	stop_install();
-	if (!options->batch)
+	if (!options->batch && !options->json)
 		terminal_open(&terminal);
 	r = watch(client, options, &terminal);
 	terminal_close(&terminal);

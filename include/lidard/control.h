@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /*
  * control.h - what lidard and its clients say to each other beside the data
  *
@@ -24,7 +24,7 @@ extern "C" {
 #define LIDARD_CONTROL_SOCKET "/run/lidard/control"
 
 /** Version of the control interface; both sides must have the same. */
-#define LIDARD_CONTROL_VERSION 1
+#define LIDARD_CONTROL_VERSION 2
 
 /** Longest message either side accepts, the NUL included. */
 #define LIDARD_CONTROL_MESSAGE_MAX (4u * 1024u * 1024u)
@@ -36,6 +36,8 @@ extern "C" {
 #define LIDARD_METHOD_UNSUBSCRIBE "io.lidard.Unsubscribe"
 #define LIDARD_METHOD_GET_STATUS "io.lidard.GetStatus"
 #define LIDARD_METHOD_GET_DECODER "io.lidard.GetDecoder"
+#define LIDARD_METHOD_GET_SENSOR "io.lidard.GetSensor"
+#define LIDARD_METHOD_RECORD_PACKETS "io.lidard.RecordPackets"
 
 /* Errors; the reply's parameters name the thing, the value and what would be right. */
 #define LIDARD_ERROR_VERSION "io.lidard.VersionMismatch"
@@ -46,6 +48,7 @@ extern "C" {
 #define LIDARD_ERROR_NO_SUBSCRIPTION "io.lidard.NoSuchSubscription"
 #define LIDARD_ERROR_PERMISSION "io.lidard.PermissionDenied"
 #define LIDARD_ERROR_NO_METADATA "io.lidard.NoMetadata"
+#define LIDARD_ERROR_NO_PACKETS "io.lidard.NoPackets"
 
 /** Most bytes of a sensor's metadata. */
 #define LIDARD_METADATA_BYTES_MAX (512u * 1024u)
@@ -64,9 +67,16 @@ extern "C" {
 #define LIDARD_QUEUE_MAX 256u
 #define LIDARD_HELD_MAX 255u
 
+/** Recordings of packets at a time, and bytes that may wait for one. */
+#define LIDARD_RECORDINGS_MAX 4u
+#define LIDARD_RECORDING_BYTES_MIN (256u * 1024u)
+#define LIDARD_RECORDING_BYTES_MAX (64u * 1024u * 1024u)
+#define LIDARD_RECORDING_BYTES_DEFAULT (16u * 1024u * 1024u)
+
 /* Log-linear histogram: LIDARD_HISTOGRAM_SUB buckets for each power of two up to 2^36 ns (69 s). */
-#define LIDARD_HISTOGRAM_SUB 16u
-#define LIDARD_HISTOGRAM_BUCKETS 528u
+#define LIDARD_HISTOGRAM_SUB_BITS 5u
+#define LIDARD_HISTOGRAM_SUB (1u << LIDARD_HISTOGRAM_SUB_BITS)
+#define LIDARD_HISTOGRAM_BUCKETS 1024u
 #define LIDARD_HISTOGRAM_LIMIT_NS (1ull << 36)
 
 struct lidard_histogram {
@@ -146,6 +156,68 @@ struct lidard_subscriber_page {
 	struct lidard_histogram stages[LIDARD_STAGE_COUNT];
 };
 
+/** Where the records of a packet ring begin in its memory. */
+#define LIDARD_PACKET_RING_HEADER_BYTES 4096u
+
+/** Why no packet will come any more: lidard_packet_ring.ended. */
+enum lidard_packets_end {
+	LIDARD_PACKETS_GO_ON = 0,
+	/** The source has come to its end: a capture that is replayed once. */
+	LIDARD_PACKETS_END_OF_STREAM = 1,
+	/** The sensor is removed, or begun anew. */
+	LIDARD_PACKETS_SENSOR_GONE = 2,
+};
+
+/**
+ * struct lidard_packet_ring - a sensor's packets for one who records them
+ *
+ * The beginning of the memory that comes with the reply to RecordPackets.  lidard writes
+ * all but tail, and reads nothing but tail.  The byte numbered n (from 0, ever) is the one at
+ * header_bytes + n % data_bytes.
+ */
+struct lidard_packet_ring {
+	uint32_t header_bytes;
+	/** enum lidard_packets_end; the packets up to head are there all the same. */
+	uint32_t ended;
+	/** A multiple of a page. */
+	uint64_t data_bytes;
+	/** Packets for which there was no room. */
+	uint64_t lost;
+	uint64_t reserved[5];
+	/** Bytes written, and bytes read. */
+	uint64_t head;
+	uint64_t reserved_head[7];
+	uint64_t tail;
+	uint64_t reserved_tail[7];
+};
+
+/** lidard_packet_record.bytes: there is no record here, the next is at the beginning of the data. */
+#define LIDARD_PACKET_RECORD_SKIP 0xffffffffu
+
+/** Before each packet; its bytes follow, and zeros or anything up to a multiple of 8. */
+struct lidard_packet_record {
+	uint32_t bytes;
+	/** Host byte order. */
+	uint16_t source_port;
+	uint16_t destination_port;
+	uint32_t source_address;
+	uint32_t destination_address;
+	/** CLOCK_REALTIME of its arrival. */
+	uint64_t realtime_ns;
+};
+
+LIDARD_ASSERT_LAYOUT(sizeof(struct lidard_packet_ring) == 192);
+LIDARD_ASSERT_LAYOUT(sizeof(struct lidard_packet_record) == 24);
+LIDARD_ASSERT_OFFSET(lidard_packet_ring, ended, 4);
+LIDARD_ASSERT_OFFSET(lidard_packet_ring, data_bytes, 8);
+LIDARD_ASSERT_OFFSET(lidard_packet_ring, lost, 16);
+LIDARD_ASSERT_OFFSET(lidard_packet_ring, head, 64);
+LIDARD_ASSERT_OFFSET(lidard_packet_ring, tail, 128);
+LIDARD_ASSERT_OFFSET(lidard_packet_record, source_port, 4);
+LIDARD_ASSERT_OFFSET(lidard_packet_record, destination_port, 6);
+LIDARD_ASSERT_OFFSET(lidard_packet_record, source_address, 8);
+LIDARD_ASSERT_OFFSET(lidard_packet_record, destination_address, 12);
+LIDARD_ASSERT_OFFSET(lidard_packet_record, realtime_ns, 16);
 LIDARD_ASSERT_LAYOUT(sizeof(struct lidard_histogram) == 32 + 8 * LIDARD_HISTOGRAM_BUCKETS);
 LIDARD_ASSERT_OFFSET(lidard_histogram, count, 0);
 LIDARD_ASSERT_OFFSET(lidard_histogram, sum_ns, 8);

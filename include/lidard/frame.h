@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /*
  * frame.h - a slice of a point cloud, as it lies in shared memory
  *
@@ -45,6 +45,10 @@ enum lidard_format {
 	LIDARD_FORMAT_RAW = 1,
 	/** An array of struct lidard_point_xyzirt. */
 	LIDARD_FORMAT_XYZIRT = 2,
+	/** An array of struct lidard_imu. */
+	LIDARD_FORMAT_IMU = 3,
+	/** An array of struct lidard_position. */
+	LIDARD_FORMAT_POSITION = 4,
 };
 
 /** The clock that sensor_time_ns counts in. */
@@ -57,10 +61,13 @@ enum lidard_sensor_clock {
 	LIDARD_CLOCK_TAI = 2,
 	/** POSIX time: UTC since 1970-01-01, leap seconds not counted. */
 	LIDARD_CLOCK_UTC = 3,
-	/** A PTP hardware clock of arbitrary epoch. */
+	/** A PTP hardware clock, or any other, of arbitrary epoch. */
 	LIDARD_CLOCK_PHC = 4,
 	/** CLOCK_MONOTONIC of the machine lidard runs on (synthetic sensors). */
 	LIDARD_CLOCK_MONOTONIC = 5,
+	/** Nanoseconds since the beginning of an hour, which the sensor does not tell: of the one
+	 *  in which its stream began. */
+	LIDARD_CLOCK_HOUR = 6,
 };
 
 /** Is the sensor's clock disciplined? */
@@ -121,7 +128,7 @@ struct lidard_slice_header {
 	uint32_t slice_count;
 	/** Bytes of payload; point_count * point_step for formats made of points. */
 	uint64_t payload_bytes;
-	/** Points in the payload. */
+	/** Points (readings, positions) in the payload. */
 	uint32_t point_count;
 	/** Bytes from one point to the next; 0 for LIDARD_FORMAT_RAW. */
 	uint16_t point_step;
@@ -141,7 +148,8 @@ struct lidard_slice_header {
 	uint64_t sensor_time_ns;
 	/** Sensor's time of the last column. */
 	uint64_t sensor_end_time_ns;
-	/** CLOCK_TAI - sensor clock, where known (LIDARD_SLICE_CLOCK_OFFSET_VALID). */
+	/** CLOCK_TAI - sensor clock, where known (LIDARD_SLICE_CLOCK_OFFSET_VALID); TAI is meant,
+	 *  which CLOCK_TAI shows only on machines that were told the leap seconds. */
 	int64_t clock_offset_ns;
 	/** enum lidard_sensor_clock. */
 	uint8_t sensor_clock;
@@ -167,6 +175,9 @@ struct lidard_slice_header {
 enum lidard_point_flags {
 	/** The sensor doubts this return (Ouster: range or reflectivity flag bits set). */
 	LIDARD_POINT_FLAGGED = 1u << 0,
+	/** The second return is the first one once more: there was only one (Velodyne, Hesai,
+	 *  RoboSense). */
+	LIDARD_POINT_REPEATED = 1u << 1,
 };
 
 /**
@@ -196,6 +207,96 @@ struct lidard_point_xyzirt {
 	uint16_t signal;
 	/** Ambient (near infrared) light, raw; 0 where the sensor does not report it. */
 	uint16_t ambient;
+};
+
+/** Bits of lidard_imu.flags. */
+enum lidard_imu_flags {
+	LIDARD_IMU_ACCELERATION_VALID = 1u << 0,
+	LIDARD_IMU_ANGULAR_VELOCITY_VALID = 1u << 1,
+	LIDARD_IMU_TEMPERATURE_VALID = 1u << 2,
+	/** boot_time_ns holds the sensor's uptime. */
+	LIDARD_IMU_BOOT_TIME_VALID = 1u << 3,
+};
+
+/**
+ * struct lidard_imu - one reading of a sensor's own inertial measurement unit
+ *
+ * Along the axes of the sensor's frame, those of its points; where the unit sits within the
+ * sensor is not accounted for. A sensor at rest measures +9.8 m/s^2 upwards. Raw: no bias is
+ * taken off. What is not valid is 0.
+ */
+struct lidard_imu {
+	/** When acceleration was measured, in the sensor's clock, as the slice's sensor_time_ns. */
+	uint64_t time_ns;
+	/** When angular velocity was. */
+	uint64_t angular_time_ns;
+	/** Since the sensor was switched on, whatever its clock counts. */
+	uint64_t boot_time_ns;
+	/** x, y, z in m/s^2. */
+	float acceleration[3];
+	/** About x, y, z in rad/s, right-handed. */
+	float angular_velocity[3];
+	/** Degrees Celsius. */
+	float temperature;
+	/** enum lidard_imu_flags. */
+	uint32_t flags;
+	/** Zero; room to grow. */
+	uint64_t reserved;
+};
+
+/** The sensor's pulse per second from a satellite receiver. */
+enum lidard_pps {
+	LIDARD_PPS_UNKNOWN = 0,
+	LIDARD_PPS_ABSENT = 1,
+	LIDARD_PPS_SYNCHRONISING = 2,
+	LIDARD_PPS_LOCKED = 3,
+	LIDARD_PPS_ERROR = 4,
+};
+
+/** Bits of lidard_position.flags. */
+enum lidard_position_flags {
+	/** The receiver vouches for latitude and longitude. */
+	LIDARD_POSITION_VALID = 1u << 0,
+	LIDARD_POSITION_ALTITUDE_VALID = 1u << 1,
+	LIDARD_POSITION_SPEED_VALID = 1u << 2,
+	LIDARD_POSITION_COURSE_VALID = 1u << 3,
+	/** utc_ns holds the receiver's time and date. */
+	LIDARD_POSITION_UTC_VALID = 1u << 4,
+	/** time_ns holds the sensor's time. */
+	LIDARD_POSITION_TIME_VALID = 1u << 5,
+	/** There was a sentence of the receiver, with the right checksum. */
+	LIDARD_POSITION_HAS_SENTENCE = 1u << 6,
+};
+
+/**
+ * struct lidard_position - what a satellite receiver at the sensor says, as the sensor passes it on
+ *
+ * Sensors repeat the receiver's last sentence in each packet: utc_ns tells a new one. What
+ * is not valid is 0.
+ */
+struct lidard_position {
+	/** When the packet was sent, in the sensor's clock, as the slice's sensor_time_ns. */
+	uint64_t time_ns;
+	/** POSIX time of the fix. */
+	int64_t utc_ns;
+	/** WGS 84, degrees: north and east are positive. */
+	double latitude;
+	double longitude;
+	/** Metres above mean sea level. */
+	double altitude;
+	/** Over ground, m/s. */
+	float speed;
+	/** Over ground, degrees clockwise from true north. */
+	float course;
+	/** enum lidard_position_flags. */
+	uint32_t flags;
+	/** enum lidard_pps. */
+	uint8_t pps;
+	/** Satellites in use, 0 if it is not told. */
+	uint8_t satellites;
+	/** Zero. */
+	uint8_t pad[2];
+	uint64_t reserved;
 };
 
 /** Scalar types of a field, numbered as in sensor_msgs/PointField. */
@@ -281,6 +382,30 @@ LIDARD_ASSERT_OFFSET(lidard_point_xyzirt, flags, 27);
 LIDARD_ASSERT_OFFSET(lidard_point_xyzirt, signal, 28);
 LIDARD_ASSERT_OFFSET(lidard_point_xyzirt, ambient, 30);
 LIDARD_ASSERT_LAYOUT(sizeof(struct lidard_point_xyzirt) == 32);
+
+LIDARD_ASSERT_OFFSET(lidard_imu, time_ns, 0);
+LIDARD_ASSERT_OFFSET(lidard_imu, angular_time_ns, 8);
+LIDARD_ASSERT_OFFSET(lidard_imu, boot_time_ns, 16);
+LIDARD_ASSERT_OFFSET(lidard_imu, acceleration, 24);
+LIDARD_ASSERT_OFFSET(lidard_imu, angular_velocity, 36);
+LIDARD_ASSERT_OFFSET(lidard_imu, temperature, 48);
+LIDARD_ASSERT_OFFSET(lidard_imu, flags, 52);
+LIDARD_ASSERT_OFFSET(lidard_imu, reserved, 56);
+LIDARD_ASSERT_LAYOUT(sizeof(struct lidard_imu) == 64);
+
+LIDARD_ASSERT_OFFSET(lidard_position, time_ns, 0);
+LIDARD_ASSERT_OFFSET(lidard_position, utc_ns, 8);
+LIDARD_ASSERT_OFFSET(lidard_position, latitude, 16);
+LIDARD_ASSERT_OFFSET(lidard_position, longitude, 24);
+LIDARD_ASSERT_OFFSET(lidard_position, altitude, 32);
+LIDARD_ASSERT_OFFSET(lidard_position, speed, 40);
+LIDARD_ASSERT_OFFSET(lidard_position, course, 44);
+LIDARD_ASSERT_OFFSET(lidard_position, flags, 48);
+LIDARD_ASSERT_OFFSET(lidard_position, pps, 52);
+LIDARD_ASSERT_OFFSET(lidard_position, satellites, 53);
+LIDARD_ASSERT_OFFSET(lidard_position, pad, 54);
+LIDARD_ASSERT_OFFSET(lidard_position, reserved, 56);
+LIDARD_ASSERT_LAYOUT(sizeof(struct lidard_position) == 64);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */
 /*
  * lidard.h - read point clouds in place, in the memory they were written to
  *
@@ -54,6 +54,7 @@ struct lidard_subscription;
 struct lidard_slice;
 struct lidard_frame;
 struct lidard_decoder;
+struct lidard_packets;
 
 /*
  * ---- Client ----------------------------------------------------------------
@@ -147,6 +148,80 @@ unsigned int lidard_sensor_info_get_format(const struct lidard_sensor_info *info
 uint64_t lidard_sensor_info_get_slice_bytes(const struct lidard_sensor_info *info);
 
 /**
+ * struct lidard_pose - where a sensor is mounted: from its frame to the base frame
+ *
+ * p_base = rotation * p_sensor + translation, the base frame being that of the vehicle or
+ * robot: whichever lidard.conf means.  With the quaternion's vector part v and scalar w,
+ * and c = v x p + w p, the rotation of a point p is p + 2 v x c.
+ */
+struct lidard_pose {
+	/** Of the sensor's origin in the base frame: x, y, z. */
+	double translation_m[3];
+	/** Unit quaternion: x, y, z, w. */
+	double rotation[4];
+};
+
+/**
+ * struct lidard_sensor_description - what is known of a sensor; "" and 0 where it is not
+ *
+ * Made by the library alone, so members may be added at its end.  Texts are lent, and live
+ * as long as the description.
+ */
+struct lidard_sensor_description {
+	/** As lidard_sensor_info has them. */
+	const char *name;
+	const char *source;
+	const char *state;
+	/** The sensor's last failure. */
+	const char *error;
+	const char *vendor;
+	const char *model;
+	const char *serial;
+	const char *firmware;
+	/** "ouster", "velodyne", ...: whose packets its points are made from; "": it has points. */
+	const char *decoder;
+	/** Contents of the files that metadata= and calibration= in lidard.conf name. */
+	const char *metadata;
+	const char *calibration;
+	/** Why one of them cannot be read. */
+	const char *problem;
+	/** enum lidard_format of its slices, and the most payload one may have. */
+	uint32_t format;
+	/** Beams of a firing. */
+	uint32_t beams;
+	uint64_t slice_bytes;
+	/** Columns of a revolution; 0 where it depends on the speed. */
+	uint32_t columns;
+	/** 1: pose is set; 0: lidard.conf has none. */
+	uint32_t has_pose;
+	/** Revolutions per second, as the sensor was set. */
+	double rate_hz;
+	struct lidard_pose pose;
+	/** Name of the stream of its IMU and satellite receiver, to be subscribed to; "": none. */
+	const char *side;
+};
+
+/**
+ * lidard_client_describe_sensor() - model, geometry, files and mounting pose of a sensor
+ * @client: the client
+ * @sensor: the sensor's name
+ * @ret_description: as it is now; free with lidard_sensor_description_free(); it may
+ *                   outlive the client, and belongs to one thread at a time
+ *
+ * A pose that is changed in lidard.conf is told by the next call after lidard was reloaded.
+ * A file that cannot be read is no error: problem says why, and the rest is there.
+ *
+ * Return: 0; -ENOENT no such sensor; or as lidard_client_call(), -EREMOTEIO being a lidard
+ * that does not know the call.
+ */
+int lidard_client_describe_sensor(struct lidard_client *client, const char *sensor,
+				  struct lidard_sensor_description **ret_description);
+
+/** lidard_sensor_description_free() - NULL is allowed. Return: NULL. */
+struct lidard_sensor_description *
+lidard_sensor_description_free(struct lidard_sensor_description *description);
+
+/**
  * lidard_format_get_fields() - describe a format field by field
  * @format: enum lidard_format
  * @ret_count: number of fields
@@ -187,7 +262,8 @@ struct lidard_subscribe_opts {
 	/** Slices that may wait, 1 to LIDARD_QUEUE_MAX; 0: what lidard suggests. */
 	uint32_t queue;
 	/** Slices that may be lent at the same time, 1 to LIDARD_HELD_MAX; 0: what
-	 *  lidard suggests (a frame and one slice). lidard sets this much memory aside. */
+	 *  lidard suggests (held= of the sensor in lidard.conf). Whole frames take those of a
+	 *  frame and one more. lidard sets this much memory aside. */
 	uint32_t held;
 	/** enum lidard_policy. */
 	uint32_t policy;
@@ -282,7 +358,8 @@ int lidard_subscription_take(struct lidard_subscription *subscription,
  * one with LIDARD_POLICY_LATEST, one too large) as skipped_policy.
  *
  * Return: 1 a frame was lent; 0 not complete yet; -EMSGSIZE frames have more slices
- * than the subscription may hold (raise opts.held); else as lidard_subscription_take().
+ * than the subscription may hold (lidard_client_get_error() says how many opts.held must be);
+ * else as lidard_subscription_take().
  */
 int lidard_subscription_take_frame(struct lidard_subscription *subscription,
 				   struct lidard_frame **ret_frame);
@@ -345,6 +422,10 @@ const struct lidard_slice_header *lidard_slice_get_header(const struct lidard_sl
 const void *lidard_slice_get_payload(const struct lidard_slice *slice);
 /** lidard_slice_get_points() - the payload as points; NULL if its format is another. */
 const struct lidard_point_xyzirt *lidard_slice_get_points(const struct lidard_slice *slice);
+/** lidard_slice_get_imu() - the payload as point_count readings; NULL if its format is another. */
+const struct lidard_imu *lidard_slice_get_imu(const struct lidard_slice *slice);
+/** lidard_slice_get_position() - the payload as point_count positions; NULL if its format is another. */
+const struct lidard_position *lidard_slice_get_position(const struct lidard_slice *slice);
 
 /** lidard_slice_check_crc() - compare the payload with its CRC-32C.
  *
@@ -430,6 +511,61 @@ struct lidard_decoded {
 int lidard_slice_decode(const struct lidard_slice *slice, struct lidard_decoder *decoder,
 			struct lidard_point_xyzirt *points, size_t capacity,
 			struct lidard_decoded *ret_decoded);
+
+/*
+ * ---- Packets: what a sensor sent -------------------------------------------------
+ * The datagrams that a sensor's points are made from, as they came, for those who
+ * record them. lidard copies them for each recorder, and never waits for one: what its
+ * buffer has no room for is lost to it, and counted.
+ */
+
+/** struct lidard_packet - a UDP datagram, lent until the next take */
+struct lidard_packet {
+	const void *data;
+	size_t bytes;
+	/** CLOCK_REALTIME of its arrival in the kernel; of a capture, when it was captured. */
+	uint64_t realtime_ns;
+	/** IPv4, host byte order; 0 of a device, which knows none. */
+	uint32_t source_address;
+	uint32_t destination_address;
+	uint16_t source_port;
+	uint16_t destination_port;
+};
+
+/**
+ * lidard_packets_open() - begin to receive a sensor's packets
+ * @client: the client; says where lidard is
+ * @sensor: the sensor's name
+ * @buffer_bytes: for what was not taken yet, LIDARD_RECORDING_BYTES_MIN to
+ *                LIDARD_RECORDING_BYTES_MAX (control.h); 0: 16 MiB
+ * @ret_packets: free with lidard_packets_free(); belongs to one thread at a time, may
+ *               outlive the client, and does not outlive a restart of lidard
+ *
+ * Return: 0; -ENOENT no such sensor; -ENOTSUP it has no packets; -EUSERS too many
+ * recordings; -EINVAL @buffer_bytes is out of range; or as lidard_client_call().
+ * lidard_client_get_error() says more.
+ */
+int lidard_packets_open(struct lidard_client *client, const char *sensor, uint64_t buffer_bytes,
+			struct lidard_packets **ret_packets);
+
+/**
+ * lidard_packets_take() - the next packet
+ * @packets: the packets
+ * @ret_packet: it; valid until the next take
+ *
+ * Never waits, and there is nothing to wait with: look again in a few milliseconds.
+ *
+ * Return: 1 there is one; 0 there is none now; -ENODATA the stream has ended (a capture
+ * that is replayed once); -ENOTCONN lidard or the sensor is gone or was configured anew:
+ * open again; -EPROTO what is there makes no sense; -ECHILD.
+ */
+int lidard_packets_take(struct lidard_packets *packets, struct lidard_packet *ret_packet);
+
+/** lidard_packets_get_lost() - packets for which the buffer had no room, since it was opened. */
+uint64_t lidard_packets_get_lost(const struct lidard_packets *packets);
+
+/** lidard_packets_free() - NULL is allowed. Return: NULL. */
+struct lidard_packets *lidard_packets_free(struct lidard_packets *packets);
 
 /*
  * ---- Frame: a list of borrowed slices ----------------------------------------

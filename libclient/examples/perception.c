@@ -189,6 +189,7 @@ static volatile sig_atomic_t stopped;
 
 static void on_signal(int signal_number)
 {
+	(void)signal_number;
 	stopped = 1;
 }
 

@@ -58,6 +58,9 @@ int main(int argc, char **argv)
 {
 	const char *sensor = argc > 1 ? argv[1] : "front";
 	long count = argc > 2 ? atol(argv[2]) : -1;
+	/* the slices of any frame, and the first of the next */
+	struct lidard_subscribe_opts opts = { .size = sizeof(opts),
+					      .held = LIDARD_FRAME_SLICES_MAX + 1 };
 	struct lidard_client *client;
 	struct lidard_subscription *sub;
 	int r;
@@ -67,7 +70,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "cannot reach lidard: %s\n", strerror(-r));
 		return EXIT_FAILURE;
 	}
-	r = lidard_subscribe(client, sensor, NULL, &sub);
+	r = lidard_subscribe(client, sensor, &opts, &sub);
 	if (r == 0) {
 		r = run(sub, count);
 		print_stats(sub);

@@ -25,12 +25,15 @@
 #include "tests/support/heap_loans.h"
 #include "tests/support/ouster_capture.h"
 #include "tests/support/source_driver.h"
+#include "tests/support/udp_sensor.h"
 
 #define PATIENCE_MS 5000
 
 static struct sensor_config config;
 static struct source_driver driver;
 static struct ouster_capture capture;
+static struct udp_sensor udp_sensor;
+static double udp_hz;
 static struct loan *loan;
 
 static void configure_sim(void)
@@ -135,6 +138,39 @@ static void break_device(void)
 	strcat(config.device, "-absent");
 }
 
+static void configure_udp(void)
+{
+	struct udp_address a = udp_sensor_address(1, 7502);
+
+	ouster_capture_write(&capture, &(struct ouster_capture_options){ .rng15 = true });
+	config.source = SOURCE_KIND_UDP;
+	udp_address_format(&a, config.listen);
+	strcpy(config.metadata, capture.metadata);
+	udp_hz = 50;
+}
+
+static void slow_udp(void)
+{
+	udp_hz = 2;
+}
+
+static void break_udp(void)
+{
+	/* of documentation: nobody has it */
+	strcpy(config.listen, "192.0.2.1:7502");
+}
+
+/* Switched on when somebody listens, or the first frame would lack columns. */
+static void switch_on_udp(void)
+{
+	struct udp_address to = udp_sensor_address(1, 7502);
+
+	if (udp_sensor.running)
+		return;
+	udp_sensor_open(&udp_sensor, &to, 0, &(struct ouster_capture_options){ .rng15 = true });
+	udp_sensor_run(&udp_sensor, udp_hz);
+}
+
 /** Drops what finds no loan, and counts it at once or with the next slice, or holds back instead. */
 enum subject_kind { LIVE, LIVE_COUNTS_LATER, HOLDS_BACK };
 
@@ -149,6 +185,8 @@ static const struct subject {
 	void (*spoil)(void);
 	/** Its payload is a pattern, not points; it knows nothing of columns; it is one of its kind. */
 	bool is_device;
+	/** What it listens to begins now, if it has not. */
+	void (*switch_on)(void);
 } subjects[] = {
 	{ "device, copy", "device", LIVE, configure_copy, slow_device, break_device, true },
 	{ "device, direct", "device", LIVE_COUNTS_LATER, configure_direct, slow_device,
@@ -157,6 +195,7 @@ static const struct subject {
 	{ "replay, paced by readers", "replay", HOLDS_BACK, configure_replay_readers, NULL,
 	  break_replay, false },
 	{ "sim", "sim", LIVE, configure_sim, slow_sim, break_sim, false },
+	{ "udp", "udp", LIVE, configure_udp, slow_udp, break_udp, false, switch_on_udp },
 };
 
 static const struct subject *subject;
@@ -175,11 +214,15 @@ static void start(void)
 	source_driver_start(&driver, &config);
 	driver.source->readers.connected = 1;
 	driver.source->readers.room = UINT32_MAX;
+	if (subject->switch_on)
+		subject->switch_on();
 }
 
 static void end(void)
 {
 	source_driver_finish(&driver);
+	if (udp_sensor.running)
+		udp_sensor_close(&udp_sensor);
 	if (capture.directory[0])
 		ouster_capture_remove(&capture);
 }
@@ -212,7 +255,7 @@ static void run_for(unsigned int ms)
 #define FOR_EVERY_SOURCE(rule)                                                                  \
 	ParameterizedTestParameters(source, rule)                                               \
 	{                                                                                       \
-		static unsigned int indices[] = { 0, 1, 2, 3, 4 };                                    \
+		static unsigned int indices[] = { 0, 1, 2, 3, 4, 5 };                           \
 		_Static_assert(sizeof(indices) / sizeof(indices[0]) ==                          \
 			       sizeof(subjects) / sizeof(subjects[0]), "one index a subject");  \
                                                                                                 \
@@ -249,7 +292,7 @@ FOR_EVERY_SOURCE(a_start_that_fails_says_why_and_may_be_repeated)
 
 	subject->spoil();
 	/* a source may refuse its configuration as early as when it is made */
-	if (source_new(&config, &driver.source, &driver.problem) < 0) {
+	if (source_driver_new(&driver, &config) < 0) {
 		cr_assert_neq(driver.problem.text[0], 0);
 		driver.source = NULL;
 		return;
@@ -367,7 +410,7 @@ FOR_EVERY_SOURCE(what_is_half_filled_at_stop_is_dropped_and_counted)
 
 FOR_EVERY_SOURCE(without_a_loan_slices_are_dropped_and_the_next_one_says_how_many)
 {
-	uint64_t dropped;
+	uint64_t dropped, lost;
 
 	if (subject->kind == HOLDS_BACK)
 		return; /* the rule is not for it: it holds its slices back */
@@ -385,9 +428,18 @@ FOR_EVERY_SOURCE(without_a_loan_slices_are_dropped_and_the_next_one_says_how_man
 	heap_loans_give_back_all(&driver.loans);
 	source_driver_lend(&driver);
 	next_or_fail();
-	cr_assert_gt(loan->header->lost_before, 0);
-	cr_assert_geq(loan->header->lost_before, dropped);
-	cr_assert_eq(loan->header->lost_before, driver.source->stats.dropped[SOURCE_DROP_NO_LOAN]);
+	lost = loan->header->lost_before;
+	cr_assert_gt(lost, 0);
+	if (subject->is_device) {
+		/* what the device has lost may still have slices before it in the ring */
+		while (lost < dropped) {
+			next_or_fail();
+			lost += loan->header->lost_before;
+		}
+		cr_assert_leq(lost, driver.source->stats.dropped[SOURCE_DROP_NO_LOAN]);
+	} else {
+		cr_assert_eq(lost, driver.source->stats.dropped[SOURCE_DROP_NO_LOAN]);
+	}
 	take(10);
 }
 

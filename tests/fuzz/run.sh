@@ -7,7 +7,7 @@ here=$(dirname "$(readlink -f "$0")")
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || for t in "$build"/tests/fuzz/fuzz_*; do [ -x "$t" ] && [ -f "$t" ] && targets+=("$(basename "$t")"); done
 [ ${#targets[@]} -gt 0 ] || { echo "no fuzz targets in $build" >&2; exit 1; }
-failed=0
+findings=()
 for t in "${targets[@]}"; do
 	work=$build/fuzz/$t; mkdir -p "$work/corpus"
 	seeds=(); [ -d "$here/corpus/${t#fuzz_}" ] && seeds=("$here/corpus/${t#fuzz_}")
@@ -16,7 +16,16 @@ for t in "${targets[@]}"; do
 		printf '%-28s %s executions in %s s, no finding\n' "$t" \
 			"$(sed -n 's/stat::number_of_executed_units: *//p' "$work/log")" "$seconds"
 	else
-		printf '%-28s FINDING, see %s/log\n' "$t" "$work"; tail -n 40 "$work/log"; failed=1
+		printf '%-28s FINDING, see %s/log\n' "$t" "$work"
+		findings+=("$t")
 	fi
 done
-exit $failed
+# last, as the end of a log is what is kept: what it says, and the input itself, to try elsewhere
+for t in "${findings[@]}"; do
+	work=$build/fuzz/$t
+	echo "finding: $t"
+	grep -E 'ERROR:|runtime error|SUMMARY:|^ +#[0-9]+ .*/\.\./(daemon|decoder|common|tests)/' "$work/log" | head -n 12
+	input=$(sed -n 's/.*Test unit written to //p' "$work/log" | tail -n 1)
+	[ ! -f "$input" ] || { echo "$input:"; head -c 4096 "$input" | base64 -w0; echo; }
+done
+[ ${#findings[@]} -eq 0 ]

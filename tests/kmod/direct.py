@@ -42,7 +42,10 @@ SLICE = 256 << 10
 # what an emulated machine can follow: 20 slices a second
 RATE = 20 * SLICE
 LOANS = 16
-harness.PROGRAMS.append('tests/kmod/witness')
+harness.PROGRAMS.append('tests/system/witness')
+TRACE = 'trace/lidard-trace'
+if os.path.exists(f'{harness.BUILD}/{TRACE}'):
+    harness.PROGRAMS.append(TRACE)
 
 
 # ---- outside -------------------------------------------------------------------
@@ -56,19 +59,33 @@ def stage(folder):
         shutil.copy(f'{harness.BUILD}/{program}', f'{folder}/build/{program}')
 
 
-def outside(script='direct.py', memory='3G'):
-    """Run it again, in a guest."""
+def run_guest(script, arguments, memory='3G', timeout=1500, modules=None, slower=1, more=()):
+    """Run a staged script in a guest.
+
+    modules: where those for another kernel are; slower: how many times it is slower than others;
+    more: for tests/vm/guest. Return: exit status.
+    """
     root = os.environ.get('LIDARD_SOURCE_ROOT') or os.path.join(HERE, '..', '..')
-    modules = [a for m in MODULES for a in ('--module', f'{harness.BUILD}/kmod/{m}.ko')]
+    options = [a for m in MODULES
+               for a in ('--module', f'{modules or harness.BUILD + "/kmod"}/{m}.ko')]
+    if os.path.isdir(harness.DATA):
+        options += ['--share', harness.DATA]
     with tempfile.TemporaryDirectory(prefix='lidard-direct-') as folder:
         stage(folder)
-        done = subprocess.run([root + '/tests/vm/guest', '--memory', memory, '--timeout', '1500',
-                               *modules, '--share', folder, '--', 'env',
-                               f'LIDARD_BUILD_ROOT={folder}/build', 'python3', '-B',
-                               f'{folder}/{script}', *sys.argv[1:]], check=False)
-    if done.returncode == 77:
+        return subprocess.run([root + '/tests/vm/guest', '--memory', memory, '--timeout',
+                               str(timeout), *options, *more, '--share', folder, '--', 'env',
+                               f'LIDARD_BUILD_ROOT={folder}/build',
+                               f'LIDARD_TEST_DATA={harness.DATA}',
+                               f'LIDARD_TEST_SLOWER={slower}', 'python3', '-B',
+                               f'{folder}/{script}', *arguments], check=False).returncode
+
+
+def outside(script='direct.py', **more):
+    """Run it again, in a guest, as run_guest()."""
+    status = run_guest(script, more.pop('arguments', sys.argv[1:]), **more)
+    if status == 77:
         print('1..0 # SKIP needs a virtual machine')
-    sys.exit(done.returncode)
+    sys.exit(status)
 
 
 # ---- devices -------------------------------------------------------------------
@@ -192,6 +209,42 @@ def stream_copy():
     equal(s['copied_bytes'], s['bytes'], 'bytes copied')
 
 
+@case('a gap of two causes is counted under each: what the device drops while it starves')
+def two_causes():
+    sim = Sim()
+    system = up(front(sim, device_mode='direct'))
+    reader = Reader('front', *READER)
+    reader.wait_slices(10)
+    equal(sum(find_sensor(system.status(), 'front')['dropped'].values()), 0, 'slices lost before')
+    lost = int(read(sim.path + '/lost'))
+    # the device has nothing more to fill once lidard gives back no loan
+    system.lidard.freeze()
+    wait_for(lambda: int(read(sim.path + '/lost')) >= lost + 3, 'the device to starve')
+    sim.set('drop', 5)
+    wait_for(lambda: int(read(sim.path + '/lost')) >= lost + 12, 'it to drop some')
+    system.lidard.thaw()
+    reader.wait_slices(40)
+    dropped = find_sensor(system.status(), 'front')['dropped']
+    final = reader.finish()
+    equal((final['violations'], final['crc_wrong']), (0, 0), 'what the reader found')
+    note(f'dropped {dropped}, the reader misses {final["lost_upstream"]}')
+    equal(dropped['device'], 5, 'lost in the device')
+    equal(dropped['no_loan'], int(read(sim.path + '/lost')) - lost - 5, 'lost for want of a loan')
+    equal(sum(dropped.values()), final['lost_upstream'], 'all that was lost')
+
+
+@case('a step of the sensor\'s clock is counted, and said')
+def clock_step():
+    sim = Sim()
+    system = up(front(sim))
+    Reader('front', *READER).wait_slices(10)
+    equal(find_sensor(system.status(), 'front')['clock_steps'], 0, 'steps before')
+    sim.set('clock_step_ticks', -50000000)
+    wait_for(lambda: find_sensor(system.status(), 'front')['clock_steps'] == 1, 'the step to be counted')
+    status, said = harness.run(f'{harness.BIN}/lidarctl', 'status', '--socket', harness.SOCKET)
+    check(status == 0 and "clock       the sensor's, steps: 1" in said, f'it is not said: {said}')
+
+
 @case('auto is direct where it can be')
 def auto_is_direct():
     sim = Sim()
@@ -273,6 +326,91 @@ def same_pages():
             equal(pages[seq] << 12, addresses[seq], f'address of slice {seq}')
         note(f'{len(both)} slices, {len({pages[s] for s in both})} different places: the page '
              f'behind the bus address is the page behind the reader\'s mapping')
+
+
+# ---- late interrupts ----------------------------------------------------------------
+
+def watch(late_ms):
+    """A lidard-trace, with this threshold."""
+    if TRACE not in harness.PROGRAMS:
+        raise harness.Skip('lidard-trace is not built')
+    if not os.path.ismount('/sys/fs/bpf'):
+        subprocess.run(['mount', '-t', 'bpf', 'none', '/sys/fs/bpf'], check=True)
+    trace = Process('trace', [f'{harness.BIN}/lidard-trace', '--clear', '--late', str(late_ms),
+                              '--daemon', f'{harness.BIN}/lidard', '--library',
+                              f'{harness.BIN}/liblidard.so.0'])
+    trace.wait_for_line('watching ')
+    return trace
+
+
+def latency(*options):
+    return harness.run(f'{harness.BIN}/lidarctl', 'latency', '--socket', harness.SOCKET, *options)
+
+
+def outliers():
+    status, said = latency('--outliers', '--json')
+    equal(status, 0, f'exit status: {said}')
+    return [o for o in json.loads(said)['outliers'] if o['client'] == 'test_reader']
+
+
+def blame_interrupts(sim, reader):
+    """Return: the number of the last outlier."""
+    sim.set('late_irq_us', 100000)
+    reader.wait_slices(15)
+    sim.set('late_irq_us', 0)
+    found = outliers()
+    late = [o for o in found if o['parts_ns']['interrupt'] >= 100e6]
+    blamed = [o['blame'] for o in late]
+    note(f'{len(late)} outliers with a late interrupt, blamed: {set(blamed)}')
+    check(len(late) >= 10, f'{len(late)} outliers with a late interrupt: {found}')
+    check(blamed.count('interrupt') >= 0.8 * len(blamed), f'blamed: {blamed}')
+    return found[-1]['number']
+
+
+def blame_lidard(system, reader, last):
+    """Interrupts come in time, and nobody takes what they tell of."""
+    system.lidard.freeze()
+    time.sleep(0.5)
+    system.lidard.thaw()
+    reader.wait_slices(10)
+    blamed = [o['blame'] for o in outliers() if o['number'] > last + 2]
+    check(blamed.count('daemon') >= 3, f'blamed while lidard was stopped: {blamed}')
+    check('interrupt' not in blamed, f'blamed while lidard was stopped: {blamed}')
+
+
+def selftest_device(sim):
+    sim.set('late_irq_us', 7)
+    options = ('--selftest', '--sensor', 'front', '--delay', '60')
+    for _ in range(15):  # an emulated machine is late by itself, for minutes where others use it
+        status, said = latency(*options)
+        if status == 0:
+            break
+    equal(status, 0, f'self-test: {said}')
+    for by, stage in (('stamps', 'ready'), ('bpf', 'ready'), ('bpf', 'interrupt')):
+        check(re.search(rf'^late interrupt +{by} +{stage} .*expected +60.000 ms: ok$', said, re.M),
+              f'{stage} by {by}: {said}')
+    equal(read(sim.path + '/late_irq_us'), '7', 'late_irq_us afterwards')
+    again = Process('selftest', [f'{harness.BIN}/lidarctl', 'latency', '--socket', harness.SOCKET,
+                                 *options])
+    wait_for(lambda: read(sim.path + '/late_irq_us') == '60000', 'interrupts to be late')
+    again.signal(signal.SIGINT)
+    equal(again.wait(), 1, 'exit status of a self-test that is interrupted')
+    equal(read(sim.path + '/late_irq_us'), '7', 'late_irq_us after a signal')
+
+
+@case('a late interrupt is blamed, and not a late lidard; the self-test delays some, and puts back')
+def late_interrupts():
+    # BPF is work enough for an emulated machine: small slices, and nobody looks into them
+    sim = Sim(slice_bytes=SLICE // 4, rate_bytes_per_s=RATE // 4, crc=0)
+    watch(60)
+    system = up(sensor('front', source='device', device=sim.device, device_mode='direct',
+                       slice_bytes=SLICE // 4, loans=LOANS, subscriber_slices=300))
+    reader = Reader('front', '--queue', 60, '--held', 4)
+    reader.wait_slices(10)
+    last = blame_interrupts(sim, reader)
+    blame_lidard(system, reader, last)
+    reader.finish()
+    selftest_device(sim)
 
 
 # ---- devices that come and go ------------------------------------------------------

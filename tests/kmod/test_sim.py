@@ -4,6 +4,7 @@
 
 As root, with the modules loaded and configfs mounted.
 """
+import contextlib
 import os
 import random
 import select
@@ -79,6 +80,30 @@ def test_losses_for_want_of_slots(sim):
     r.close()
 
 
+def test_two_causes(sim):
+    """One gap: some lost in the device, others for want of a slot, others for an error."""
+    r = streaming(sim, slots=4)
+    before = r.stats()
+    descs = [r.get() for _ in range(4)]
+    lost = int(sim.get('lost'))
+    sim.set('drop', 7)
+    while int(sim.get('lost')) < lost + 20:
+        time.sleep(0.01)
+    sim.set('fail', 2)
+    for desc in descs:
+        r.release(desc)
+    descs += r.take(20)
+    r.stop()
+    with contextlib.suppress(OSError):
+        while True:
+            descs.append(r.get(0))
+    gaps = [d['lost_before'] for d in descs]
+    grew = grown(before, r.stats(), 'lost_device', 'lost_error', 'lost_no_slot')
+    tap.check('a gap has as many causes as it has', grew, [7, 2, sum(gaps) - 9])
+    tap.check('in one gap', max(gaps) >= 22, True)
+    r.close()
+
+
 def test_broken_device(sim):
     r = streaming(sim)
     before = r.stats()
@@ -129,6 +154,58 @@ def test_feed(tmp):
     sim.remove()
 
 
+def test_busy(sim):
+    r = streaming(sim, slots=8)
+    r.take(3)
+    r.stop()
+    r.drain()
+    sim.set('busy', 50)
+    tap.check('a device that takes nothing for a moment starts', ring.failure(r.start), '')
+    tap.check('and streams', r.take(20)[0]['seq'], 0)
+    r.stop()
+    r.drain()
+    sim.set('busy', 1000000)
+    r.start()
+    poll = select.poll()
+    poll.register(r.fd, select.POLLPRI)
+    tap.check('one that takes nothing for ever is halted', bool(poll.poll(20000)), True)
+    tap.check('after 100 times', 100 < 1000000 - int(sim.get('busy')) < 110, True)
+    sim.set('busy', 0)
+    r.close()
+
+
+def test_stuck(sim):
+    r = streaming(sim, slots=8)
+    r.take(3)
+    sim.set('stuck', 2)
+    tap.check('a device that does not stop fails STOP', ring.failure(r.stop), 'EIO')
+    tap.check('and is halted', r.info()['state'], ring.HALTED)
+    tap.check('its slots are its own', ring.FILLING in r.states(8), True)
+    tap.check('it does not start', ring.failure(r.start), 'EBUSY')
+    time.sleep(0.3)
+    tap.check('STOP may be tried again', [ring.failure(r.stop), ring.failure(r.stop)], ['EIO', ''])
+    tap.check('and succeed', [r.info()['state'], ring.FILLING in r.states(8)], [ring.STOPPED, False])
+    r.drain()
+    r.start()
+    tap.check('then all is as before', r.take(20)[0]['seq'], 0)
+    sim.set('stuck', 1)
+    tap.check('once more', ring.failure(r.stop), 'EIO')
+    r.close()
+    r = streaming(sim)
+    tap.check('the last close tries again, too', len(r.take(3)), 3)
+    r.close()
+
+
+def test_no_synchronize():
+    sim = ring.Sim('test_no_sync', no_synchronize=1)
+    tap.check('what cannot wait for its end is not used', sim.get('device'), '')
+    sim.set('live', 0)
+    sim.set('no_synchronize', 0)
+    sim.set('live', 1)
+    tap.check('what can is', sim.get('device').startswith('lidar'), True)
+    sim.remove()
+
+
 def test_plug(sim):
     path = sim.path()
     for n in range(10):
@@ -160,11 +237,15 @@ def main():
     try:
         test_faults(sim)
         test_losses_for_want_of_slots(sim)
+        test_two_causes(sim)
         test_broken_device(sim)
+        test_busy(sim)
+        test_stuck(sim)
         test_plug(sim)
         test_settings(sim)
     finally:
         sim.remove()
+    test_no_synchronize()
     test_feed('test_feed')
     return tap.end()
 

@@ -12,11 +12,18 @@ FIRST_LINES = 5
 EXEMPT = ['LICENSES/*', '*.json', '*.svg', '*.csv', '*.pcap', '*.pcapng', '*.hex',
           'tests/*/corpus/*', 'tests/*/data/*']
 
+BOTH = 'Apache-2.0 OR GPL-2.0'
 # the first pattern that matches decides
 LICENCES = [
     ('include/uapi/*', '(GPL-2.0 WITH Linux-syscall-note) OR MIT'),
     ('kmod/*', 'GPL-2.0'),
     ('*.bpf.c', 'GPL-2.0'),
+    # part of the BPF programs, too
+    ('include/lidard/*.h', BOTH),
+    ('common/histogram.h', BOTH),
+    ('trace/kernel.h', BOTH),
+    ('trace/thread.h', BOTH),
+    ('trace/trace.h', BOTH),
     ('*', 'Apache-2.0'),
 ]
 
@@ -60,6 +67,7 @@ SAMPLES = [
     ('kmod/a.c', tagged('GPL-2.0', '// ', '\n'), None),
     ('kmod/a.c', tagged('Apache-2.0'), 'should be GPL-2.0'),
     ('trace/a.bpf.c', tagged('Apache-2.0'), 'should be GPL-2.0'),
+    ('include/lidard/frame.h', tagged('Apache-2.0'), 'should be Apache-2.0 OR GPL-2.0'),
     ('include/uapi/a.h', tagged('(GPL-2.0 WITH Linux-syscall-note) OR MIT'), None),
     ('include/uapi/a.h', tagged('GPL-2.0'), 'Linux-syscall-note'),
     ('LICENSES/x.txt', 'Permission is granted\n', None),

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/packets/ouster_packet.h"
 #include "tests/support/pcap_writer.h"
 
 #define BEAMS OUSTER_CAPTURE_BEAMS
 #define COLUMNS OUSTER_CAPTURE_COLUMNS
 #define PACKET_COLUMNS OUSTER_CAPTURE_PACKET_COLUMNS
 #define FRAME_PACKETS OUSTER_CAPTURE_FRAME_PACKETS
-#define PACKET_MAX 8192
 #define SERIAL 991900123456ull
 #define BEGIN_NS 1000000000ull
 #define RECORDED_NS 1700000000000000000ull
@@ -57,14 +57,16 @@ static size_t make_legacy(uint8_t *p, uint16_t frame_id, uint32_t frame, uint32_
 	return (size_t)(at - p);
 }
 
-static size_t make_rng15(uint8_t *p, uint16_t frame_id, uint32_t frame, uint32_t packet)
+static size_t make_rng15(const struct ouster_capture_options *o, uint8_t *p, uint16_t frame_id,
+			 uint32_t frame, uint32_t packet)
 {
 	uint8_t *at = p + 32;
 	uint32_t i, beam;
 
 	put(p, 1, 2);
 	put(p + 2, frame_id, 2);
-	put(p + 7, SERIAL, 5);
+	put(p + 4, o->init, 3);
+	put(p + 7, SERIAL + o->serial, 5);
 	for (i = 0; i < PACKET_COLUMNS; i++) {
 		uint32_t column = packet * PACKET_COLUMNS + i;
 
@@ -81,11 +83,31 @@ static size_t make_rng15(uint8_t *p, uint16_t frame_id, uint32_t frame, uint32_t
 	return (size_t)(at - p) + 32;
 }
 
+size_t ouster_capture_make_packet(const struct ouster_capture_options *o, uint8_t *data,
+				  uint32_t frame, uint32_t packet)
+{
+	uint16_t id = (uint16_t)(o->first_frame + frame);
+
+	memset(data, 0, OUSTER_CAPTURE_PACKET_MAX);
+	return o->rng15 ? make_rng15(o, data, id, frame, packet) :
+			  make_legacy(data, id, frame, packet);
+}
+
+void ouster_capture_make_imu(uint8_t *data, uint32_t frame, uint32_t packet)
+{
+	const uint64_t time_ns = column_time_ns(frame, packet * PACKET_COLUMNS);
+	const uint64_t times[3] = { OUSTER_CAPTURE_IMU_BOOT_NS, time_ns,
+				    time_ns + OUSTER_CAPTURE_IMU_DELAY_NS };
+	const float acceleration[3] = { 0, 0.5f, 1 };
+	const float angular_velocity[3] = { 0, (float)packet, 90 };
+
+	ouster_packet_imu(data, times, acceleration, angular_velocity);
+}
+
 static void write_packet(struct pcap_writer *w, const struct ouster_capture_options *o,
 			 uint32_t frame, uint32_t packet)
 {
-	uint8_t data[PACKET_MAX] = { 0 };
-	uint16_t id = (uint16_t)(o->first_frame + frame);
+	uint8_t data[OUSTER_CAPTURE_PACKET_MAX];
 	struct pcap_packet p = {
 		.time_ns = RECORDED_NS + column_time_ns(frame, (packet + 1) * PACKET_COLUMNS),
 		.id = (uint16_t)(frame * FRAME_PACKETS + packet),
@@ -93,16 +115,18 @@ static void write_packet(struct pcap_writer *w, const struct ouster_capture_opti
 		.data = data,
 	};
 
-	p.bytes = o->rng15 ? make_rng15(data, id, frame, packet) : make_legacy(data, id, frame, packet);
+	if (o->others) {
+		ouster_capture_make_imu(data, frame, packet);
+		p.bytes = OUSTER_CAPTURE_IMU_BYTES;
+		p.destination_port = 7503;
+		pcap_writer_datagram(w, &p);
+	}
+	p.destination_port = 0;
+	p.bytes = ouster_capture_make_packet(o, data, frame, packet);
 	if (o->fragment_bytes)
 		pcap_writer_fragments(w, &p, o->fragment_bytes, packet % 2);
 	else
 		pcap_writer_datagram(w, &p);
-	if (o->others) {
-		p.bytes = 48;
-		p.destination_port = 7503;
-		pcap_writer_datagram(w, &p);
-	}
 }
 
 static void write_packets(struct ouster_capture *c, struct pcap_writer *w,
@@ -139,7 +163,7 @@ static void write_metadata(const char *path, const struct ouster_capture_options
 		"  \"lidar_mode\": \"%ux10\", \"columns_per_frame\": %u, \"columns_per_packet\": %u,\n"
 		"  \"pixels_per_column\": %u, \"udp_profile_lidar\": \"%s\",\n"
 		"  \"lidar_origin_to_beam_origin_mm\": 12.163,\n",
-		SERIAL, COLUMNS, COLUMNS, PACKET_COLUMNS, BEAMS, o->rng15 ? "RNG15_RFL8_NIR8" : "LEGACY");
+		SERIAL + o->serial, COLUMNS, COLUMNS, PACKET_COLUMNS, BEAMS, o->rng15 ? "RNG15_RFL8_NIR8" : "LEGACY");
 	fprintf(f, "  \"beam_azimuth_angles\": [");
 	for (i = 0; i < BEAMS; i++)
 		fprintf(f, "%s0.0", i ? ", " : "");

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define OUSTER_CAPTURE_BEAMS 32u
@@ -21,6 +22,11 @@
 #define OUSTER_CAPTURE_RANGE_MM 4000u
 #define OUSTER_CAPTURE_STEP_MM 80u
 #define OUSTER_CAPTURE_COLUMN_NS 195312u
+#define OUSTER_CAPTURE_PACKET_MAX 8192u
+#define OUSTER_CAPTURE_IMU_BYTES 48u
+/** What it says of the sensor's uptime, and when it reads angular velocity after acceleration. */
+#define OUSTER_CAPTURE_IMU_BOOT_NS 123456789ull
+#define OUSTER_CAPTURE_IMU_DELAY_NS 2000u
 
 /** Zero: three whole frames, one jumbo packet each datagram. */
 struct ouster_capture_options {
@@ -40,8 +46,11 @@ struct ouster_capture_options {
 	uint32_t fragment_bytes;
 	/** The sensor's first frame number; 65534 makes it wrap. */
 	uint16_t first_frame;
-	/** Something else between the packets, as an IMU's. */
+	/** An IMU's packet before each. */
 	bool others;
+	/** Added to the serial number, and the number of the sensor's start (RNG15 packets). */
+	uint32_t serial;
+	uint32_t init;
 };
 
 struct ouster_capture {
@@ -54,6 +63,21 @@ struct ouster_capture {
 
 /** ouster_capture_write() - into a new temporary directory; aborts on failure */
 void ouster_capture_write(struct ouster_capture *c, const struct ouster_capture_options *options);
+/**
+ * ouster_capture_make_packet() - one packet, as the capture has it
+ * @frame: counts from 0; the first has first_frame's number
+ *
+ * Return: its size, at most OUSTER_CAPTURE_PACKET_MAX.
+ */
+size_t ouster_capture_make_packet(const struct ouster_capture_options *options, uint8_t *data,
+				  uint32_t frame, uint32_t packet);
+/**
+ * ouster_capture_make_imu() - the IMU packet that goes with a packet
+ *
+ * At the time of its first column; half a g to the left and one upwards, 90 degrees a second
+ * about z, and as many about y as the packet's number.
+ */
+void ouster_capture_make_imu(uint8_t *data, uint32_t frame, uint32_t packet);
 /** Remove files and directory. */
 void ouster_capture_remove(struct ouster_capture *c);
 

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "daemon/udp_port.h"
+
+static struct udp_ports ports;
 
 void source_driver_defaults(struct sensor_config *config)
 {
@@ -26,6 +29,7 @@ void source_driver_defaults(struct sensor_config *config)
 	config->sim_seed = 1;
 	config->replay_speed = 1;
 	config->replay_loop = true;
+	config->silence_ms = 1000;
 }
 
 uint64_t source_driver_dropped(const struct source_driver *d)
@@ -65,10 +69,19 @@ void source_driver_lend(struct source_driver *d)
 	}
 }
 
+int source_driver_new(struct source_driver *d, const struct sensor_config *config)
+{
+	int r = source_new(config, &d->source, &d->problem);
+
+	if (r == 0)
+		d->source->ports = &ports;
+	return r;
+}
+
 void source_driver_start(struct source_driver *d, const struct sensor_config *config)
 {
 	if (!d->source)
-		cr_assert_eq(source_new(config, &d->source, &d->problem), 0, "%s", d->problem.text);
+		cr_assert_eq(source_driver_new(d, config), 0, "%s", d->problem.text);
 	if (!d->loans.count)
 		heap_loans_init(&d->loans, config->loans + 16, config->slice_bytes);
 	d->source->memory = heap_loans_get_memory(&d->loans);

@@ -17,6 +17,7 @@
 #include "daemon/source.h"
 #include "tests/support/heap_loans.h"
 
+/* All sources of a test share one set of ports, as lidard's do. */
 struct source_driver {
 	struct source *source;
 	struct heap_loans loans;
@@ -32,6 +33,9 @@ struct source_driver {
 
 /** Every key at its default, and the source's name. */
 void source_driver_defaults(struct sensor_config *config);
+
+/** source_driver_new() - make the source. Return: as source_new(). */
+int source_driver_new(struct source_driver *d, const struct sensor_config *config);
 
 /** source_driver_start() - make the source if there is none, start it, lend all it wants */
 void source_driver_start(struct source_driver *d, const struct sensor_config *config);

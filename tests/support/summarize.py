@@ -75,7 +75,7 @@ def skip_reasons(entry):
 
 
 PASSED = ("OK", "SKIP", "EXPECTEDFAIL")
-SAYS_WHY = re.compile(r"^not ok|\bFAIL|Assertion|Error|^\S+:\d+: |ERROR: |runtime error|WARNING: ThreadSanitizer")
+SAYS_WHY = re.compile(r"^not ok|\bFAIL|Assertion|Error|^(# )?\S+:\d+: |ERROR: |runtime error|WARNING: ThreadSanitizer")
 LINES_OF_A_FAILURE = 15
 
 

@@ -18,6 +18,9 @@
  * --patient: errors of take are said, and do not end it; --leave: it ends without giving
  * anything back; --fork: at the end a child calls exit(), which must end it; --pattern: every
  * page of a payload begins with lidar_sim's word; --decode: decode slices of packets.
+ * --nap: look every so many ms instead of waiting, with --wait poll.
+ * --stamps: a line a slice into this file: seq, first byte (0: not known), filled, ready,
+ * published, all CLOCK_MONOTONIC ns, and what the library says it took to take and was held.
  * SIGUSR1: stop taking, but stay alive; SIGUSR2: go on, and release what was kept.
  * Exit: 0 after final; 1 after an error; 3 if --check or --crc found something.
  */
@@ -53,6 +56,7 @@ static struct options {
 	unsigned int wait;
 	unsigned int keep;
 	unsigned int slow_ms;
+	unsigned int nap_ms;
 	unsigned int stats_ms;
 	uint64_t count;
 	bool crc;
@@ -65,6 +69,7 @@ static struct options {
 	bool pattern;
 	bool pages;
 	bool decode;
+	const char *stamps;
 } opt = { .stats_ms = 100 };
 
 static volatile sig_atomic_t ending, paused;
@@ -99,6 +104,7 @@ static struct account {
 
 static struct lidard_slice *kept[256];
 static unsigned int kept_count;
+static FILE *stamps;
 
 __attribute__((format(printf, 1, 2))) static void violation(const char *format, ...)
 {
@@ -423,13 +429,37 @@ static void write_into(const struct lidard_slice *slice)
 	payload.mine[0] ^= 1;
 }
 
+/* What a stage took all slices together: what it grows by is what one took, to the ns. */
+static uint64_t stage_sum_ns(const struct lidard_subscription *sub, enum lidard_stage stage)
+{
+	return lidard_subscription_get_page(sub)->stages[stage].sum_ns;
+}
+
+static void release(const struct lidard_subscription *sub, struct lidard_slice *slice,
+		    uint64_t take_ns)
+{
+	const struct lidard_slice_header *header = lidard_slice_get_header(slice);
+	const struct lidard_slice_header h = *header;
+	uint64_t before_ns = stage_sum_ns(sub, LIDARD_STAGE_HOLD);
+
+	lidard_slice_release(slice);
+	if (stamps)
+		fprintf(stamps, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+			" %" PRIu64 "\n", h.seq,
+			h.flags & LIDARD_SLICE_FIRST_BYTE_VALID ? h.first_byte_ns : 0, h.filled_ns,
+			h.ready_ns, h.published_ns, take_ns,
+			stage_sum_ns(sub, LIDARD_STAGE_HOLD) - before_ns);
+}
+
 static int take_slice(struct lidard_subscription *sub)
 {
+	uint64_t before_ns = stage_sum_ns(sub, LIDARD_STAGE_TAKE), take_ns;
 	struct lidard_slice *slice;
 	int r = lidard_subscription_take(sub, &slice);
 
 	if (r != 1)
 		return r;
+	take_ns = stage_sum_ns(sub, LIDARD_STAGE_TAKE) - before_ns;
 	look_at(sub, slice);
 	if (opt.write)
 		write_into(slice);
@@ -438,7 +468,7 @@ static int take_slice(struct lidard_subscription *sub)
 	if (kept_count < opt.keep)
 		kept[kept_count++] = slice;
 	else
-		lidard_slice_release(slice);
+		release(sub, slice, take_ns);
 	return 1;
 }
 
@@ -486,6 +516,10 @@ static int wait_for_data(struct lidard_subscription *sub)
 	struct pollfd pfd = { .events = POLLIN };
 	int r;
 
+	if (opt.nap_ms) {
+		nap(opt.nap_ms * NSEC_PER_MSEC);
+		return 0;
+	}
 	if (opt.wait != WAIT_FD) {
 		r = lidard_subscription_wait(sub, PERIOD_NS);
 		return r == -ENOBUFS || r == -EMFILE || r == -EINTR ? 0 : r;
@@ -581,6 +615,8 @@ static int run(struct lidard_client *client)
 		try_child();
 	check_stats(sub);
 	say_account("final", sub);
+	if (stamps)
+		fflush(stamps);
 	if (opt.leave)
 		exit(seen.violations ? 3 : EXIT_SUCCESS);
 	release_kept();
@@ -630,11 +666,13 @@ static void read_options(int argc, char **argv)
 		{ "queue", required_argument, NULL, 'q' },   { "held", required_argument, NULL, 'h' },
 		{ "policy", required_argument, NULL, 'p' },  { "wait", required_argument, NULL, 'w' },
 		{ "keep", required_argument, NULL, 'k' },    { "slow", required_argument, NULL, 'S' },
+		{ "nap", required_argument, NULL, 'N' },
 		{ "stats-ms", required_argument, NULL, 't' }, { "count", required_argument, NULL, 'c' },
 		{ "crc", no_argument, NULL, 'C' },	     { "check", no_argument, NULL, 'x' },
 		{ "write", no_argument, NULL, 'W' },	     { "frames", no_argument, NULL, 'f' },
 		{ "patient", no_argument, NULL, 'P' },	     { "leave", no_argument, NULL, 'L' },
 		{ "fork", no_argument, NULL, 'F' },	     { "pattern", no_argument, NULL, 'a' },
+		{ "stamps", required_argument, NULL, 'T' },
 		{ "pages", no_argument, NULL, 'g' },	     { "decode", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -650,6 +688,7 @@ static void read_options(int argc, char **argv)
 		case 'h': opt.held = (uint32_t)value; break;
 		case 'p': opt.policy = choose(optarg, policies); break;
 		case 'w': opt.wait = choose(optarg, waits); break;
+		case 'N': opt.nap_ms = value; break;
 		case 'k': opt.keep = value < 256 ? (unsigned int)value : 256; break;
 		case 'S': opt.slow_ms = (unsigned int)value; break;
 		case 't': opt.stats_ms = (unsigned int)value; break;
@@ -664,6 +703,7 @@ static void read_options(int argc, char **argv)
 		case 'a': opt.pattern = true; break;
 		case 'g': opt.pages = true; break;
 		case 'd': opt.decode = true; break;
+		case 'T': opt.stamps = optarg; break;
 		default: exit(2);
 		}
 	}
@@ -672,6 +712,11 @@ static void read_options(int argc, char **argv)
 		exit(2);
 	}
 	opt.sensor = argv[optind];
+	stamps = opt.stamps ? fopen(opt.stamps, "we") : NULL;
+	if (opt.stamps && !stamps) {
+		fprintf(stderr, "test_reader: cannot write %s\n", opt.stamps);
+		exit(2);
+	}
 }
 
 int main(int argc, char **argv)

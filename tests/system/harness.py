@@ -22,15 +22,23 @@ import sandbox
 
 BUILD = os.path.abspath(os.environ.get('LIDARD_BUILD_ROOT', 'build'))
 DATA = os.environ.get('LIDARD_TEST_DATA', '')
+DATA = DATA and os.path.realpath(DATA)  # as guests see it
 ABSENT = f'no test data in {DATA or "$LIDARD_TEST_DATA"}'
 HERE = '/tmp/lidard-test'
 BIN = HERE + '/bin'
 SOCKET = '/run/lidard/control'
 CONFIG = HERE + '/lidard.conf'
-DEADLINE = 60  # seconds: the machine may be very busy
+# Seconds: the machine may be very busy, or slow.
+DEADLINE = 60 * int(os.environ.get('LIDARD_TEST_SLOWER', 1))
+
+# Numbers of system calls: epoll_wait, epoll_pwait, poll, ppoll; futex and its operations WAIT,
+# WAIT_BITSET.
+WAITS = {'x86_64': ('232', '281', '7', '271'), 'aarch64': ('22', '73'), 'riscv64': ('22', '73')}
+FUTEX = {'x86_64': '202', 'aarch64': '98', 'riscv64': '98'}
+FUTEX_WAITS = (0, 9)
 
 PROGRAMS = ['daemon/lidard', 'daemon/lidard-reclaim', 'tests/system/test_reader',
-            'tests/system/client_scenarios', 'libclient/liblidard.so.0', 'libclient/liblidard-iox.so', 'tools/lidarctl']
+            'tests/system/client_roles', 'libclient/liblidard.so.0', 'libclient/liblidard-iox.so', 'tools/lidarctl']
 
 
 class Failed(Exception):
@@ -80,7 +88,8 @@ class Process:
     """A program, its output in files; ended when the case ends."""
     all = []
 
-    def __init__(self, name, argv, user=None, environment=None, extra_groups=None, launcher=()):
+    def __init__(self, name, argv, user=None, environment=None, extra_groups=None, launcher=(),
+                 pass_fds=()):
         self.name = name
         number = len(os.listdir(HERE + '/logs'))
         self.out_path = f'{HERE}/logs/{number:03}-{name}.out'
@@ -92,7 +101,8 @@ class Process:
                     '--init-groups', *(extra_groups or []), *argv]
         with open(self.out_path, 'wb') as out, open(self.err_path, 'wb') as err:
             self.process = subprocess.Popen([*launcher, *argv], stdout=out, stderr=err,
-                                            stdin=subprocess.DEVNULL, env=env, cwd='/')
+                                            stdin=subprocess.DEVNULL, env=env, cwd='/',
+                                            pass_fds=pass_fds)
         self.stopped = False
         Process.all.append(self)
 
@@ -118,6 +128,25 @@ class Process:
     def freeze(self):
         self.signal(signal.SIGSTOP)
         wait_for(lambda: self.state() == 'T', f'{self.name} to stop')
+
+    def freeze_at_rest(self):
+        """Stop it where it waits for work, not in the middle of a slice."""
+        def is_caught():
+            self.freeze()
+            if self.is_waiting():
+                return True
+            self.thaw()
+            return False
+
+        wait_for(is_caught, f'{self.name} to have nothing to do')
+
+    def is_waiting(self):
+        """Is its first thread in a system call that waits for work, stopped there or not?"""
+        with open(f'/proc/{self.pid}/syscall', encoding='ascii') as f:
+            call = f.read().split()
+        if call[0] in WAITS[os.uname().machine]:
+            return True
+        return call[0] == FUTEX[os.uname().machine] and int(call[2], 16) & 0x7f in FUTEX_WAITS
 
     def thaw(self):
         self.signal(signal.SIGCONT)
@@ -225,14 +254,14 @@ class Roudi(Process):
 
 
 class Lidard(Process):
-    def __init__(self, users=False, ready=True, environment=None):
+    def __init__(self, users=False, ready=True, environment=None, **more):
         user = 'lidard' if users else None
         os.makedirs('/run/lidard', exist_ok=True)
         os.chmod('/run/lidard', 0o755)
         if users:
             shutil.chown('/run/lidard', 'lidard', 'lidard')
         super().__init__('lidard', [f'{BIN}/lidard', '-c', CONFIG], user=user,
-                         environment=environment)
+                         environment=environment, **more)
         if ready:
             self.wait_for_line('ready: accepting subscriptions')
 
@@ -428,6 +457,11 @@ def case(name):
         _cases.append((name, function))
         return function
     return add
+
+
+def forget_cases():
+    """Those of a test that is imported for what else it has."""
+    _cases.clear()
 
 
 def install_programs():

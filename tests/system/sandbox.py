@@ -11,8 +11,11 @@ the test, and with it every process it started, however it ended.
 /etc/passwd and /etc/group are covered by copies that have lidard's users.
 """
 import ctypes
+import fcntl
 import os
+import socket
 import stat
+import struct
 import subprocess
 import sys
 
@@ -125,3 +128,12 @@ def cover(path, entries):
 def resize_shm(size):
     mount('lidard-test', '/dev/shm', None, MS_REMOUNT | MS_NOSUID | MS_NODEV,
           f'mode=1777,size={size}')
+
+
+def own_network():
+    """A namespace with nothing in it but loopback."""
+    clone_newnet, siocsifflags, up = 0x40000000, 0x8914, 1
+    if libc.unshare(clone_newnet) < 0:
+        raise OSError(ctypes.get_errno(), 'unshare')
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, siocsifflags, struct.pack('16sh14x', b'lo', up))

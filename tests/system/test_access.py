@@ -146,7 +146,7 @@ def largest():
 def crowd():
     keys = {'subscriber_slices': 4000, 'slice_bytes': '4K', 'sim_beams': 1, 'sim_columns': 128}
     system = System(sensor('front', **keys))
-    crowds = [Process('crowd', [f'{BIN}/client_scenarios', 'crowd'],
+    crowds = [Process('crowd', [f'{BIN}/client_roles', 'crowd'],
                       environment={'LIDARD_SOCKET': SOCKET}) for _ in range(4)]
     limit = 'too many subscriptions of one sensor: 240 is the limit'
     wait_for(lambda: any(limit in c.output() for c in crowds), 'one to be refused')

@@ -3,10 +3,12 @@
 """What can be wrong around lidard, and what it says then: clearly, and to the right one."""
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import time
 
+import harness
 import ouster
 import sandbox
 from harness import (BIN, CONFIG, DEADLINE, HERE, SOCKET, Lidard, Reader, Roudi, System,
@@ -33,6 +35,10 @@ def no_roudi():
     status, text = run(f'{BIN}/lidard', '--wait-roudi=1')
     equal(status, 1, 'exit status of --wait-roudi')
     says(text, 'RouDi is not running')
+    for wrong in ('abc', '1s', '0', '-1', '', '86401', '99999999999999999999'):
+        status, text = run(f'{BIN}/lidard', f'--wait-roudi={wrong}')
+        equal((status, text), (2, f"lidard: --wait-roudi: '{wrong}' is not a number of seconds "
+                                  'from 1 to 86400\n'), f'--wait-roudi={wrong}')
     status, text = run(f'{BIN}/lidard', '--probe-roudi')
     equal(status, 1, 'exit status of --probe-roudi')
 
@@ -45,6 +51,20 @@ def no_lidard():
     status, text = run(f'{BIN}/lidarctl', 'status')
     equal(status, 1, 'exit status of lidarctl')
     says(text, 'lidard')
+
+
+@case('a transport of another version is refused, the same way however often')
+def other_version():
+    System(sensor('front'))
+    folder = f'{HERE}/updated'
+    os.mkdir(folder)
+    shutil.copy(f'{BIN}/liblidard.so.0', folder)
+    shutil.copy(f'{harness.BUILD}/tests/system/other-version.so', f'{folder}/liblidard-iox.so')
+    # more often than a process has namespaces
+    status, text = run(f'{BIN}/client_roles', 'try', '24',
+                       environment={'LIDARD_SOCKET': SOCKET, 'LD_LIBRARY_PATH': folder})
+    equal(status, 0, 'exit status: ' + text)
+    equal(text.count('belongs to another version of liblidard'), 24, 'refusals: ' + text)
 
 
 @case('RouDi\'s pools too small: lidard ends with 78 and says what to change')
@@ -132,7 +152,7 @@ def mistakes():
             ('[sensor rear]\nloans = 1\n', ['loans = 1', '2 to 256']),
             ('[sensor rear]\nloans = 8\nloans = 9\n', ['loans', 'given in line']),
             ('[sensor Rear]\n', ['Rear', 'a-z']),
-            ('[sensor rear]\nsource = lidar\n', ['source = lidar', 'sim, replay or device']),
+            ('[sensor rear]\nsource = lidar\n', ['source = lidar', 'sim, replay, device or udp']),
             ('[pool]\n', ['[pool]', 'unknown section']),
             ('nonsense\n', ['nonsense'])):
         write_config(sensor('front'), extra=extra)
@@ -241,15 +261,14 @@ def broken_sensors():
         replay('header', replay_file=HERE + '/header.pcap'),
         replay('nometa', metadata='/nonexistent/a.json'),
         replay('badmeta', metadata=HERE + '/broken.json'),
-        replay('othermeta', metadata=HERE + '/other.json'),
-        replay('nodecoder', decoder='nobody'))
+        replay('othermeta', metadata=HERE + '/other.json'))
     reader = Reader('good', '--check', '--crc', '--queue', 200)
     reader.wait_slices(200)
     status = system.status()
     equal(status['degraded'], True, 'degraded')
     wrong = {'missing': ['/nonexistent/a.pcap'], 'garbage': ['garbage.pcap'],
              'empty': ['empty.pcap'], 'header': ['header.pcap'], 'nometa': ['/nonexistent/a.json'],
-             'badmeta': ['broken.json'], 'nodecoder': ['nobody'], 'othermeta': []}
+             'badmeta': ['broken.json'], 'othermeta': []}
     for name, words in wrong.items():
         s = wait_for(lambda n=name: (lambda x: x if x['error'] else None)(
             find_sensor(get_status(), n)), f'an error of sensor {name}', 20)
@@ -261,6 +280,38 @@ def broken_sensors():
     for what in ('violations', 'crc_wrong', 'skipped', 'lost', 'restarts'):
         equal(final[what], 0, what)
     note('othermeta: ' + find_sensor(get_status(), 'othermeta')['error'])
+
+
+@case('a replay that no decoder could decode is a mistake of the configuration')
+def impossible_replays():
+    for keys, words in (({'decoder': 'nobody'}, ['sensor front', '"nobody"', 'there is: ouster']),
+                        ({'metadata': ''}, ['sensor front', 'metadata = FILE'])):
+        write_config(replay('front', **keys))
+        for how in (['--check'], []):
+            status, text = lidard(*how)
+            check(status != 0, f'lidard {how} with {keys} took it')
+            says(text, *words)
+
+
+@case('echo and record of a silent sensor say its state and error; record, that room is too little')
+def says_why_nothing_came():
+    System(sensor('front'), sensor('absent', source='replay', replay_file=HERE + '/none.pcap',
+                                   metadata=HERE + '/none.json'))
+    for command in (['echo'], ['record', '--output', HERE]):
+        status, text = run(f'{BIN}/lidarctl', *command, 'absent', '--timeout', '0.5')
+        equal(status, 1, f'exit status of {command}')
+        says(text, 'no data from absent for 0.5 s: its state is ', '/none.')
+        check('sensor absent' not in text, 'its name twice: ' + text)
+    record = [f'{BIN}/lidarctl', 'record', 'front', '--max-bytes', '4096']
+    status, text = run(*record, '--output', HERE)
+    equal(status, 1, 'exit status with too little for a frame')
+    # 32 beams of 1024 columns
+    says(text, f'a frame of front needs {32 * 1024 * 32} bytes, --max-bytes is 4096',
+         'recorded 0 frames, 0 slices')
+    status, text = run(*record, '--format', 'raw', '--output', HERE + '/front.lidard')
+    equal(status, 1, 'exit status with too little for a slice')
+    says(text, 'a slice of front needs 6', '--max-bytes is 4096')
+    equal([n for n in os.listdir(HERE) if n.endswith(('.pcd', '.part', '.lidard'))], [], 'files')
 
 
 @case('a sensor whose capture appears later starts by itself')

@@ -22,6 +22,12 @@ source=sim
 slice_bytes=256K
 subscriber_slices=200
 crc=yes
+[sensor slow]
+source=sim
+slice_bytes=64K
+subscriber_slices=48
+sim_beams=16
+sim_hz=0.1
 EOF
 export LIDARD_SOCKET=$dir/control
 trap 'for name in lidard roudi; do kill -9 "$(cat $dir/$name.pid)"; done 2> /dev/null' EXIT
@@ -62,9 +68,9 @@ start_lidard() {
 lidard --print-roudi-config > $dir/roudi.toml || exit 1
 start_roudi
 start_lidard
-"$build/tests/system/client_scenarios" > $dir/scenarios
+(ulimit -n 512; exec "$build/tests/system/client_scenarios") > $dir/scenarios
 bad=$?
-sed 's/^1\.\.24$/1..27/' $dir/scenarios
+sed 's/^1\.\.27$/1..30/' $dir/scenarios
 
 # check NUMBER NAME RESTARTS FILE...
 check() {
@@ -79,41 +85,79 @@ check() {
 	echo "$result $number - $name"
 }
 
-follow() {
-	"$build/tests/system/client_scenarios" follow "$1" > $dir/wait 2>&1 &
-	wait_pid=$!
-	"$build/tests/system/client_scenarios" follow "$1" fd > $dir/fd 2>&1 &
-	fd_pid=$!
-	sleep 0.5
+# wait_for_life NUMBER: both have slices of that life of lidard; a minute is for a
+# machine that is busy, and for a RouDi that has to be found hanging first
+wait_for_life() {
+	for pair in $wait_pid:$dir/wait $fd_pid:$dir/fd; do
+		for i in $(seq 1200); do
+			last=$(sed -n 's/^life //p' ${pair#*:} | tail -n 1)
+			[ "${last:--1}" -ge "$1" ] && break
+			kill -0 ${pair%%:*} 2> /dev/null || break
+			sleep 0.05
+		done
+	done
 }
 
-follow 5
-for i in 1 2 3; do stop lidard; sleep 0.2; start_lidard; sleep 0.8; done
-wait $wait_pid $fd_pid
-check 25 outlives_lidard 3 $dir/wait $dir/fd
+# A RouDi that hung was replaced; a process that has iceoryx in its own namespace cannot follow.
+cannot_follow() {
+	"$build/tests/system/client_scenarios" is-plain &&
+		grep -q 'started again together' $dir/lidard.log
+}
+
+follow() {
+	: > $dir/wait
+	: > $dir/fd
+	"$build/tests/system/client_roles" follow > $dir/wait 2>&1 &
+	wait_pid=$!
+	"$build/tests/system/client_roles" follow fd > $dir/fd 2>&1 &
+	fd_pid=$!
+	wait_for_life 0
+}
+
+end_following() {
+	sleep 0.3
+	kill -TERM $wait_pid $fd_pid 2> /dev/null
+	wait $wait_pid $fd_pid
+}
+
+# where lidard was killed inside publish(), it comes back once more, with another RouDi
+follow
+for life in 1 2 3; do
+	stop lidard
+	sleep 0.2
+	start_lidard
+	wait_for_life $life
+done
+end_following
+if cannot_follow; then
+	echo "ok 28 - outlives_lidard # SKIP iceoryx is loaded plainly"
+else
+	check 28 outlives_lidard '[3-6]' $dir/wait $dir/fd
+fi
 
 if "$build/tests/system/client_scenarios" is-plain; then
-	echo "ok 26 - outlives_roudi # SKIP iceoryx is loaded plainly"
+	echo "ok 29 - outlives_roudi # SKIP iceoryx is loaded plainly"
 else
-	follow 8
-	for i in 1 2 3; do
+	follow
+	for life in 1 2 3; do
 		stop lidard
 		stop roudi
 		sleep 0.2
 		start_roudi
 		start_lidard
-		sleep 1
+		wait_for_life $life
 	done
-	wait $wait_pid $fd_pid
-	check 26 outlives_roudi 3 $dir/wait $dir/fd
+	end_following
+	check 29 outlives_roudi 3 $dir/wait $dir/fd
 fi
 
-follow 3
+follow
 kill -STOP "$(cat $dir/lidard.pid)"
 sleep 1
 kill -CONT "$(cat $dir/lidard.pid)"
-wait $wait_pid $fd_pid
-check 27 outlives_a_stopped_lidard 0 $dir/wait $dir/fd
+sleep 1.5
+end_following
+check 30 outlives_a_stopped_lidard 0 $dir/wait $dir/fd
 
 grep -v info $dir/lidard.log | sed 's/^/# /'
 exit $bad

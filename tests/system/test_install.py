@@ -18,7 +18,8 @@ BUILD = os.environ.get('LIDARD_BUILD_ROOT', 'build')
 # Every installed file, by the directory option it belongs to.  "?": may be
 # missing while that part is not built.
 EXPECTED = {
-    '{bindir}': ['lidard', 'lidar-compliance', '?lidarctl'],
+    '{bindir}': ['lidard', 'lidar-compliance', 'lidar-sim-feed', '?lidarctl'],
+    '{sbindir}': ['?lidard-trace'],
     '{libexecdir}/lidard': ['lidard-reclaim'],
     '{libdir}': ['?liblidard.so', '?liblidard.so.0', '?liblidard.so.0.1.0'],
     '{libdir}/lidard': ['?*.so'],
@@ -26,7 +27,7 @@ EXPECTED = {
     '{includedir}/lidard': ['lidard.h', 'frame.h', 'control.h', 'lidar_ring.h', '?probes.h'],
     '{sysconfdir}/lidard': ['lidard.conf'],
     '{systemdsystemunitdir}': ['lidard.service', 'lidard-roudi.service', 'lidard-reclaim.service',
-                               'lidard-reclaim.path'],
+                               'lidard-reclaim.path', '?lidard-trace.service'],
     '{sysusersdir}': ['lidard.conf'],
     '{tmpfilesdir}': ['lidard.conf'],
     '{udevrulesdir}': ['60-lidard.rules'],
@@ -34,17 +35,19 @@ EXPECTED = {
     '{mandir}/man3': ['?*.3'],
     '{mandir}/man4': ['lidar_ring.4', 'lidar_sim.4'],
     '{mandir}/man5': ['lidard.conf.5'],
-    '{mandir}/man8': ['lidard.8', 'lidard-reclaim.8'],
+    '{mandir}/man8': ['lidard.8', 'lidard-reclaim.8', '?lidard-trace.8'],
     '{kmodsrcdir}/lidard-*': ['?dkms.conf'],
     '{kmodsrcdir}/lidard-*/kmod': ['?Kbuild', '?Makefile', '?*.c', '?*.h'],
     '{kmodsrcdir}/lidard-*/include/uapi': ['?lidar_ring.h'],
+    '{datadir}/lidard/trace': ['?picture.py', '?plot.py', '?slices.bt', '?waits.bt'],
     '{datadir}/bash-completion/completions': ['?lidarctl'],
     '{datadir}/doc/lidard': ['?*'],
 }
 
 # most exposure that systemd-analyze security may find: lidard itself, and the
-# two that need a capability
-EXPOSURE = {'lidard.service': 10, 'lidard-roudi.service': 12, 'lidard-reclaim.service': 20}
+# three that need a capability
+EXPOSURE = {'lidard.service': 10, 'lidard-roudi.service': 12, 'lidard-reclaim.service': 20,
+            'lidard-trace.service': 16}
 
 # a systemd that lacks the kernel features says so; not about the unit
 HARMLESS = re.compile(r'(Failed to (connect|open)|SELinux|cgroup|bpf)', re.I)
@@ -116,7 +119,9 @@ def check_files(paths, dirs):
 def check_modes(found):
     problems = []
     for path, real in found.items():
-        program = '/bin/' in path or '/libexec/' in path
+        program = any(f in path for f in ('/bin/', '/sbin/', '/libexec/', '/lidard/trace/'))
+        # what plot.py there draws with
+        program = program and not path.endswith('/picture.py')
         if os.path.islink(real) or path.endswith('.so') or '.so.' in path:
             continue
         if bool(os.stat(real).st_mode & 0o111) != program:
@@ -196,13 +201,25 @@ def check_sysusers(path):
         return problems
 
 
-def check_config(found, paths):
-    """The installed program accepts the installed configuration."""
-    program = next(found[p] for p in paths if p.endswith('/bin/lidard'))
-    config = next(found[p] for p in paths if p.endswith('/lidard/lidard.conf'))
-    done = subprocess.run([program, '--check', '--config', config],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return [] if done.returncode == 0 else done.stdout.decode().splitlines()
+def said_by(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout.decode()
+
+
+def check_config(found):
+    """The installed program accepts the installed configuration, and looks for it where it is."""
+    program = next(found[p] for p in found if p.endswith('/bin/lidard'))
+    path = next(p for p in found if p.endswith('/lidard/lidard.conf'))
+    status, said = said_by(program, '--check', '--config', found[path])
+    problems = said.splitlines() if status else []
+    if f'({path})' not in said_by(program, '--help')[1]:
+        problems.append(f'lidard --help does not name {path}')
+    # README says so, and so do the manual pages
+    if path != '/etc/lidard/lidard.conf':
+        problems.append(f'the configuration is installed as {path}')
+    if not os.path.isdir(found[path] + '.d'):
+        problems.append(f'there is no {path}.d')
+    return problems
 
 
 def main():
@@ -223,11 +240,13 @@ def main():
         tap.result('exactly the expected files are installed', check_files(list(found), dirs))
         tap.result('programs can be run and nothing else can', check_modes(found))
         tap.result('units run what is installed', check_commands(units, found))
-        tap.result('the installed configuration is right', check_config(found, list(found)))
+        tap.result('the installed configuration is right', check_config(found))
         folder = patched_units(root, units, found)
         if shutil.which('systemd-analyze'):
             tap.result('systemd-analyze verify finds nothing', verify(folder, units))
             for unit, most in EXPOSURE.items():
+                if unit not in units:
+                    continue
                 tap.result(f'exposure of {unit} is at most {most / 10}',
                            exposure(folder, unit, most))
         else:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who dies: a reader, lidard, RouDi. Nobody else does, and nothing stays lost."""
 import contextlib
+import glob
 import os
 import signal
 import time
@@ -151,6 +152,17 @@ def kill_lidard():
         equal(final['crc_wrong'], 0, 'wrong CRCs')
 
 
+def count_payloads(reader):
+    """How many RouDis' payload does it keep, mapped or open?"""
+    inodes = set()
+    for link in glob.glob(f'/proc/{reader.pid}/fd/*') + glob.glob(f'/proc/{reader.pid}/map_files/*'):
+        with contextlib.suppress(FileNotFoundError):  # closed or unmapped by now
+            path = os.readlink(link)
+            if path.startswith('/dev/shm/') and 'iceoryx_mgmt' not in path:
+                inodes.add(os.stat(link).st_ino)
+    return len(inodes)
+
+
 @case('kill -9 of RouDi: lidard ends with 75, and the same reader goes on, three times')
 def kill_roudi():
     if is_sanitized():
@@ -173,6 +185,11 @@ def kill_roudi():
     reader.wait_slices(20)
     wait_for(lambda: find_subscriber(system.status(), holder), 'the holder to subscribe again')
     check_accounts(system.status())
+    # it has looked at slices of the last RouDi, and the payload of the first it still holds
+    holder.wait_slices(1)
+    equal((count_payloads(reader), count_payloads(holder)), (1, 2), 'payloads kept')
+    holder.signal(signal.SIGUSR2)
+    wait_for(lambda: count_payloads(holder) == 1, 'what was kept to be released')
     for r in (reader, holder):
         final = r.finish()
         equal(final['restarts'], 3, 'restarts')

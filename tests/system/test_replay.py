@@ -8,13 +8,16 @@ import os
 import ouster
 from harness import (ABSENT, BIN, DATA, HERE, Reader, Skip, System, case, check, check_accounts, equal,
                      find_sensor, main, run, sensor, wait_for)
+from ouster import close, compare
 
 CAPTURE = HERE + '/made-up.pcap'
 METADATA = HERE + '/made-up.json'
 
 
 def replay(capture, metadata, **keys):
-    return sensor('front', **{'source': 'replay', 'replay_file': capture, 'metadata': metadata,
+    if metadata:
+        keys['metadata'] = metadata
+    return sensor('front', **{'source': 'replay', 'replay_file': capture,
                               'replay_loop': 'no', 'replay_subscribers': 1, 'crc': 'yes',
                               'replay_pace': 'readers', **keys})
 
@@ -25,22 +28,6 @@ def echo():
     frames = [json.loads(line) for line in text.splitlines() if line.startswith('{')]
     check(frames, f'lidarctl echo ended with {status}: {text[-300:]}')
     return status, frames
-
-
-def close(found, expected, what, within=0.001):
-    check(abs(found - expected) <= within, f'{what}: {found}, expected {expected}')
-
-
-def compare(frame, expected):
-    where = f'frame {expected["frame_id"]}: '
-    equal(frame['points'], expected['points_nonzero_range'], where + 'points')
-    equal(frame['second_return_points'], expected.get('points_nonzero_range2') or 0,
-          where + 'second returns')
-    for quantity, name in (('x', 'x'), ('y', 'y'), ('z', 'z'), ('range', 'range_m')):
-        for figure in ('min', 'max', 'mean'):
-            close(frame[quantity][figure], expected[name][figure], f'{where}{name}.{figure}')
-    for what in ('lost_packets', 'skipped', 'lost_upstream'):
-        equal(frame[what], 0, where + what)
 
 
 def play_recording(path):
@@ -64,7 +51,44 @@ def play_recording(path):
     check_accounts(system.status())
 
 
+def play_velodyne(path, capture):
+    """The figures there count both returns of a firing, and frames as they come."""
+    with open(path, encoding='utf-8') as f:
+        expected = json.load(f)
+    system = System(replay(capture, None, model=expected['model']))
+    status, frames = echo()
+    equal(status, 0, 'exit status of lidarctl echo')
+    equal(len(frames), len(expected['frames']), 'frames')
+    for frame, wanted in zip(frames, expected['frames']):
+        where = f'frame {wanted["index"]}: '
+        equal(frame['points'] + frame['second_return_points'], wanted['points_nonzero'],
+              where + 'points')
+        equal(frame['partial'], wanted['index'] in (0, len(frames) - 1), where + 'partial')
+        equal(frame['lost_packets'], 0, where + 'lost packets')
+        if frame['second_return_points']:
+            continue  # whose figures would be of the first returns alone
+        for quantity, name in (('x', 'x'), ('y', 'y'), ('z', 'z'), ('range', 'range_m')):
+            for figure in ('min', 'max', 'mean'):
+                close(frame[quantity][figure], wanted[name][figure], f'{where}{name}.{figure}')
+    front = find_sensor(system.status(), 'front')
+    equal(front['state'], 'finished', 'state')
+    equal(front['packets'], expected['packets_1206'], 'packets')
+    equal(front['ignored_packets'], sum(expected['other_datagrams(dstport/size)'].values()),
+          'position packets, ignored')
+    equal(front['lost_packets'] + front['bad_packets'] + front['late_packets'], 0,
+          'lost, bad and late packets')
+    check_accounts(system.status())
+
+
+VELODYNE = {'mrpt_vlp16_gps': 'sample_velodyne_vlp16_gps', 'nebula_vlp16_dual': 'velodyne_vlp16_dual'}
+
+
 def register_recordings():
+    for name, capture in VELODYNE.items():
+        path, pcap = f'{DATA}/expected/velodyne_{name}.json', f'{DATA}/velodyne/{capture}.pcap'
+        if os.path.exists(path) and os.path.exists(pcap):
+            case(f'{capture}: every point as other software has it')(
+                lambda p=path, c=pcap: play_velodyne(p, c))
     found = sorted(glob.glob(f'{DATA}/expected/ouster_*.json'))
     for path in found:
         name = os.path.basename(path).removeprefix('ouster_').removesuffix('.json')
@@ -77,6 +101,53 @@ def register_recordings():
 
 
 register_recordings()
+
+
+def play_turns(path):
+    """A rotating sensor: frames are cut at azimuth 0, the first and the last are parts of one."""
+    with open(path, encoding='utf-8') as f:
+        expected = json.load(f)
+    system = System(replay(f'{DATA}/hesai/{expected["capture"]}', '', decoder='hesai',
+                           calibration=f'{DATA}/hesai/calibration/{expected["calibration"]}',
+                           slice_bytes='256K'))
+    status, frames = echo()
+    equal(len(frames), len(expected['frames']), 'frames')
+    for number, (frame, wanted) in enumerate(zip(frames, expected['frames'])):
+        where = f'frame {number}: '
+        found = frame['all_returns']
+        equal(found['points'], wanted['points_nonzero'], where + 'points')
+        for quantity, name in (('x', 'x'), ('y', 'y'), ('z', 'z'), ('range', 'range_m')):
+            for figure in ('min', 'max', 'mean'):
+                close(found[quantity][figure], wanted[name][figure], f'{where}{name}.{figure}')
+        for what in ('lost_packets', 'skipped', 'lost_upstream'):
+            equal(frame[what], 0, where + what)
+        equal(frame['partial'], number in (0, len(frames) - 1), where + 'partial')
+    equal(status, 0, 'exit status of lidarctl echo')
+    front = find_sensor(system.status(), 'front')
+    equal((front['state'], front['packets']), ('finished', expected['packets']), 'state, packets')
+    equal(front['lost_packets'] + front['bad_packets'] + front['ignored_packets'], 0,
+          'lost, bad and ignored packets')
+    check_accounts(system.status())
+
+
+def register_turns():
+    for path in sorted(glob.glob(f'{DATA}/expected/hesai_*.json')):
+        name = os.path.basename(path).removesuffix('.json')
+        case(f'{name}: every return as computed independently')(lambda p=path: play_turns(p))
+
+
+register_turns()
+
+
+@case('a capture of another model than the configured one is refused, and why is said')
+def other_model():
+    if not os.path.exists(f'{DATA}/hesai/hesai_xt32.pcap'):
+        raise Skip(ABSENT)
+    system = System(replay(f'{DATA}/hesai/hesai_xt32.pcap', '', model='XT32M', slice_bytes='256K',
+                           replay_subscribers=0, replay_pace='capture',
+                           calibration=f'{DATA}/hesai/calibration/PandarXT32M.csv'))
+    wait_for(lambda: 'packets of a PandarXT32 (32 channels), but model = PandarXT32M'
+             in system.lidard.errors(), 'a reason')
 
 
 def make_capture(frames, **more):

@@ -10,7 +10,8 @@
 #include "decoder/decoder_ouster.h"
 #include "libclient/fork_guard.h"
 #include "libclient/subscription.h"
-#include "tests/support/ouster_packet.h"
+#include "bench/packets/ouster_packet.h"
+#include "bench/packets/velodyne_packet.h"
 
 #define PACKETS 4
 #define BEAMS   8
@@ -203,4 +204,37 @@ Test(client_decode, a_slice_of_another_process_is_refused)
 Test(client_decode, freeing_nothing_is_fine)
 {
 	cr_assert_null(lidard_decoder_free(NULL));
+}
+
+/* A sensor that does not number its frames; its readers need no frames either. */
+Test(client_decode, packets_of_a_velodyne_are_decoded_in_place)
+{
+	struct velodyne_sensor sensor = { .model = velodyne_model_find("VLP-16"), .returns = 1,
+					  .step_cdeg = 20, .start_us = 7000 };
+	struct decoder_sensor described = { .name = "front", .model = "", .metadata_path = "" };
+	uint8_t bytes[(VELODYNE_PACKET_BYTES + 16) * 2];
+	struct decoder *d;
+	unsigned int i;
+
+	lidard_decoder_free(decoder);
+	cr_assert_eq(decoder_velodyne.open(&described, &d, NULL), 0);
+	cr_assert_eq(decode_new(d, &decoder), 0);
+	slice.payload = memset(bytes, 0, sizeof(bytes));
+	for (i = 0; i < 2; i++) {
+		uint8_t *at = bytes + header.payload_bytes;
+		const uint32_t length = VELODYNE_PACKET_BYTES;
+
+		memcpy(at, &length, sizeof(length));
+		velodyne_packet_next(&sensor, at + 4);
+		header.payload_bytes += (4 + length + 7) / 8 * 8;
+	}
+	points = realloc(points, lidard_decoder_get_max(decoder, &slice) * sizeof(*points));
+	cr_assert_eq(lidard_slice_decode(&slice, decoder, points,
+					 lidard_decoder_get_max(decoder, &slice), &decoded), 0);
+	cr_expect_eq(decoded.packets, 2);
+	cr_expect_eq(decoded.columns, 24);
+	cr_expect_eq(decoded.point_count, 2 * 12 * 32);
+	cr_expect_eq(decoded.sensor_clock, LIDARD_CLOCK_HOUR);
+	cr_expect_eq(decoded.sensor_time_ns, 7000000);
+	cr_expect_eq(points[384].time_offset_ns, 1327000);
 }

@@ -85,6 +85,8 @@ Test(config, a_sensor_section_alone_is_a_sensor_with_all_defaults)
 	cr_assert_eq(s->sim_noise_mm, 10.0);
 	cr_assert_eq(s->sim_seed, 1);
 	cr_assert_eq(s->sim_rate, 0);
+	cr_assert_eq(s->sim_fill_delay_us, 0);
+	cr_assert_eq(s->sim_ready_delay_us, 0);
 	cr_assert_str_eq(s->replay_file, "");
 	cr_assert_eq(s->replay_pace, REPLAY_PACE_CAPTURE);
 	cr_assert_eq(s->replay_speed, 1.0);
@@ -94,10 +96,16 @@ Test(config, a_sensor_section_alone_is_a_sensor_with_all_defaults)
 	cr_assert_eq(s->device_mode, DEVICE_MODE_AUTO);
 	cr_assert_eq(s->device_format, DEVICE_FORMAT_AUTO);
 	cr_assert_eq(s->device_packets, DEVICE_PACKETS_RAW);
-	cr_assert_str_eq(s->decoder, "ouster");
+	cr_assert_str_eq(s->listen, "");
+	cr_assert_str_eq(s->interface, "");
+	cr_assert_str_eq(s->from, "");
+	cr_assert_eq(s->silence_ms, 1000);
+	cr_assert_eq(s->receive_buffer, 0);
+	cr_assert_str_eq(s->decoder, "auto");
 	cr_assert_str_eq(s->model, "");
 	cr_assert_str_eq(s->metadata, "");
 	cr_assert_str_eq(s->calibration, "");
+	cr_assert_eq(s->cut_angle_deg, 0);
 	config_free(config);
 }
 
@@ -121,6 +129,42 @@ Test(config, a_device_whose_packets_are_decoded_copies)
 	       "test.conf:4: ", "device_mode = direct", "device_packets = decode");
 }
 
+Test(config, a_sensor_on_the_network_needs_an_address_to_listen_at)
+{
+	struct config *config = parse_or_fail("[sensor front]\nsource = udp\n"
+					      "listen = 0.0.0.0:7502\n");
+
+	cr_assert_eq(config->sensors->source, SOURCE_KIND_UDP);
+	config_free(config);
+	refuse("[sensor front]\nsource = udp\n", "test.conf:2: ", "[sensor front]",
+	       "listen = ADDRESS:PORT");
+	refuse("[sensor front]\nsource = udp\nlisten = 10.0.0.1:7502\ninterface = eth1\n",
+	       "test.conf:4: ", "interface = eth1", "multicast");
+	refuse("[sensor front]\nsource = udp\nlisten = 10.0.0.1:7502\nlisten_status = 10.0.0.1:7502\n",
+	       "test.conf:4: ", "listen_status = 10.0.0.1:7502", "same as listen");
+}
+
+Test(config, addresses_and_interfaces_are_what_they_say)
+{
+	static const char *const endpoints[] = {
+		"7502", ":7502", "10.0.0.1", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536",
+		"10.0.0.1:07502", "10.0.0.1:+1", "10.0.0.1:75 02", "10.0.0:7502", "10.0.0.256:7502",
+		"[::1]:7502", "sensor.local:7502", "0x0a.0.0.1:7502", "010.0.0.1:7502",
+		"10.0.0.1:7502:1", "1234567890123456789012345:1",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+		refuse_value("[sensor a]", "listen", endpoints[i]);
+	refuse_value("[sensor a]", "from", "10.0.0.1:7502");
+	refuse_value("[sensor a]", "from", "0.0.0.0");
+	refuse_value("[sensor a]", "from", "::1");
+	refuse_value("[sensor a]", "interface", "0123456789abcdef");
+	refuse_value("[sensor a]", "interface", "eth0/1");
+	refuse_value("[sensor a]", "silence_ms", "9");
+	refuse_value("[sensor a]", "receive_buffer", "2G");
+}
+
 Test(config, every_key_is_read_into_its_member)
 {
 	struct config *config = parse_or_fail(
@@ -129,10 +173,11 @@ Test(config, every_key_is_read_into_its_member)
 		"[sensor rear-2_b]\nsource=replay\nslice_bytes=64K\nfirst_slice_bytes=8k\nloans=16\n"
 		"subscriber_slices=100\nqueue=5\nheld=6\ncrc=yes\nsim_beams=2\nsim_columns=3\n"
 		"sim_returns=2\nsim_hz=0.5\nsim_noise_mm=1.5\nsim_seed=18446744073709551615\n"
-		"sim_rate=500M\nreplay_file=/tmp/f.pcap\nreplay_pace=readers\nreplay_speed=2e1\n"
+		"sim_rate=500M\nsim_fill_delay_us=7\nsim_ready_delay_us=8\nreplay_file=/tmp/f.pcap\nreplay_pace=readers\nreplay_speed=2e1\n"
 		"replay_loop=off\nreplay_subscribers=3\ndevice=/dev/x\ndevice_mode=copy\n"
-		"device_format=packets\ndevice_packets=decode\ndecoder=d\nmodel=OS-1-128\nmetadata=/tmp/m\n"
-		"calibration=/tmp/k\n");
+		"device_format=packets\ndevice_packets=decode\nlisten=239.1.2.3:7502\n"
+		"interface=eth1\nfrom=10.0.0.7\nsilence_ms=0\nreceive_buffer=8M\ndecoder=d\nmodel=OS-1-128\nmetadata=/tmp/m\n"
+		"calibration=/tmp/k\ncut_angle_deg=270.5\npose=1 2 3 0 0 180\n");
 	const struct sensor_config *s = config->sensors;
 
 	cr_assert_str_eq(config->socket, "/tmp/c");
@@ -156,6 +201,8 @@ Test(config, every_key_is_read_into_its_member)
 	cr_assert_eq(s->sim_noise_mm, 1.5);
 	cr_assert_eq(s->sim_seed, UINT64_MAX);
 	cr_assert_eq(s->sim_rate, 500ull << 20);
+	cr_assert_eq(s->sim_fill_delay_us, 7);
+	cr_assert_eq(s->sim_ready_delay_us, 8);
 	cr_assert_str_eq(s->replay_file, "/tmp/f.pcap");
 	cr_assert_eq(s->replay_pace, REPLAY_PACE_READERS);
 	cr_assert_eq(s->replay_speed, 20.0);
@@ -165,10 +212,19 @@ Test(config, every_key_is_read_into_its_member)
 	cr_assert_eq(s->device_mode, DEVICE_MODE_COPY);
 	cr_assert_eq(s->device_format, DEVICE_FORMAT_PACKETS);
 	cr_assert_eq(s->device_packets, DEVICE_PACKETS_DECODE);
+	cr_assert_str_eq(s->listen, "239.1.2.3:7502");
+	cr_assert_str_eq(s->interface, "eth1");
+	cr_assert_str_eq(s->from, "10.0.0.7");
+	cr_assert_eq(s->silence_ms, 0);
+	cr_assert_eq(s->receive_buffer, 8 << 20);
 	cr_assert_str_eq(s->decoder, "d");
 	cr_assert_str_eq(s->model, "OS-1-128");
 	cr_assert_str_eq(s->metadata, "/tmp/m");
 	cr_assert_str_eq(s->calibration, "/tmp/k");
+	cr_assert_eq(s->cut_angle_deg, 270.5);
+	cr_assert_eq(s->pose.known, 1);
+	cr_assert_eq(s->pose.translation_m[2], 3);
+	cr_assert_float_eq(s->pose.rotation[2], 1, 1e-12);
 	config_free(config);
 }
 
@@ -302,6 +358,8 @@ Test(config, limits_hold_at_both_ends)
 		{ "sim_returns", "1", "2", "0", "3" },
 		{ "sim_hz", "0.1", "1000", "0.09999", "1000.01" },
 		{ "sim_noise_mm", "0", "1000", "-0.1", "1000.1" },
+		{ "sim_fill_delay_us", "0", "1000000", "-1", "1000001" },
+		{ "sim_ready_delay_us", "0", "1000000", "-1", "1000001" },
 		{ "replay_speed", "0.001", "1000", "0.0009", "1001" },
 		{ "replay_subscribers", "0", "256", "-1", "257" },
 	};
@@ -322,7 +380,7 @@ Test(config, a_refused_value_is_shown_with_what_would_be_right)
 {
 	refuse("[sensor front]\n\nqueue = 300\n", "test.conf:3: ", "[sensor front] queue = 300",
 	       "1 to 256");
-	refuse("[sensor front]\nsource = radar\n", "sim, replay or device");
+	refuse("[sensor front]\nsource = radar\n", "sim, replay, device or udp");
 	refuse("[sensor front]\ncrc = maybe\n", "yes or no");
 	refuse("[sensor front]\nslice_bytes = 1\n", "4K to 64M");
 	refuse("[lidard]\nsocket = control\n", "absolute path");
@@ -482,7 +540,46 @@ Test(config, a_replay_needs_its_capture)
 	config_free(parse_or_fail("[sensor a]\nsource = replay\nreplay_file = /a.pcap\n"));
 }
 
-Test(config, sensors_are_equal_if_every_key_is)
+Test(config, a_sensor_with_an_imu_has_a_small_stream_beside_it)
+{
+	struct config *config = parse_or_fail("[sensor a]\nsource = replay\nreplay_file = /c\nimu = yes\n"
+					      "slice_bytes = 16M\ncrc = yes\n[sensor b]\n");
+	const struct sensor_config *side;
+
+	cr_assert_eq(config->sensor_count, 3);
+	side = &config->sensors[2];
+	cr_assert_str_eq(side->name, "a/imu");
+	cr_assert_eq(side->source, SOURCE_KIND_SIDE);
+	cr_assert_eq(side->slice_bytes, 4096);
+	cr_assert_eq(side->loans, CONFIG_SIDE_LOANS);
+	cr_assert(side->crc && !side->imu);
+	cr_assert_leq(side->queue + side->held, side->subscriber_slices);
+	config_free(config);
+}
+
+Test(config, an_imu_needs_packets_and_room_for_its_name)
+{
+	refuse("[sensor a]\nimu = yes\n", "test.conf:2", "imu = yes", "packets");
+	refuse("[sensor a]\nsource = device\nimu = yes\n", "test.conf:3", "device_packets = decode");
+	refuse("[sensor abcdefghijklmnopqrstuvwxyz01]\nsource = replay\nreplay_file = /c\nimu = yes\n",
+	       "test.conf:4", "shorter");
+	config_free(parse_or_fail("[sensor abcdefghijklmnopqrstuvwxyz0]\nsource = replay\n"
+				  "replay_file = /c\nimu = yes\n"));
+}
+
+Test(config, an_imu_counts_as_a_sensor)
+{
+	char text[LIDARD_SENSORS_MAX * 64] = "";
+	unsigned int i;
+
+	for (i = 0; i < LIDARD_SENSORS_MAX; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "[sensor s%u]\nsource = replay\nreplay_file = /c\n", i);
+	strcat(text, "imu = yes\n");
+	refuse(text, "imu = yes", "at most 32 sensors");
+}
+
+Test(config, sensors_are_equal_if_every_key_is_but_those_that_are_followed)
 {
 	struct config *a = parse_or_fail("[sensor a]\nmodel = longer\n");
 	struct config *b = parse_or_fail("[sensor a]\nmodel = longer\nqueue = 32\n");
@@ -495,11 +592,101 @@ Test(config, sensors_are_equal_if_every_key_is)
 		if (config_keys[i].section != CONFIG_SECTION_SENSOR)
 			continue;
 		member[0] ^= 1;
-		cr_assert(!sensor_config_equal(a->sensors, b->sensors), "%s", config_keys[i].name);
+		cr_assert_eq(sensor_config_equal(a->sensors, b->sensors), config_keys[i].live, "%s",
+			     config_keys[i].name);
 		member[0] ^= 1;
 	}
 	b->sensors[0].name[0] = 'b';
 	cr_assert(!sensor_config_equal(a->sensors, b->sensors));
+	config_free(a);
+	config_free(b);
+}
+
+/* What a pose does to a point a metre ahead, and to one a metre above. */
+static void expect_pose(const char *text, const double at[3], const double ahead[3],
+			const double above[3])
+{
+	char file[128];
+	struct config *config;
+	const struct pose *p;
+	const double *q;
+	double r[3][3];
+	int i;
+
+	snprintf(file, sizeof(file), "[sensor a]\npose = %s\n", text);
+	config = parse_or_fail(file);
+	p = &config->sensors[0].pose;
+	q = p->rotation;
+	r[0][0] = 1 - 2 * (q[1] * q[1] + q[2] * q[2]);
+	r[1][0] = 2 * (q[0] * q[1] + q[2] * q[3]);
+	r[2][0] = 2 * (q[0] * q[2] - q[1] * q[3]);
+	r[0][2] = 2 * (q[0] * q[2] + q[1] * q[3]);
+	r[1][2] = 2 * (q[1] * q[2] - q[0] * q[3]);
+	r[2][2] = 1 - 2 * (q[0] * q[0] + q[1] * q[1]);
+	cr_assert_eq(p->known, 1);
+	for (i = 0; i < 3; i++) {
+		cr_assert_float_eq(p->translation_m[i], at[i], 1e-9, "%s: translation %d", text, i);
+		cr_assert_float_eq(r[i][0], ahead[i], 1e-9, "%s: ahead %d: %g", text, i, r[i][0]);
+		cr_assert_float_eq(r[i][2], above[i], 1e-9, "%s: above %d: %g", text, i, r[i][2]);
+	}
+	config_free(config);
+}
+
+#define XYZ(...) ((const double[3]){ __VA_ARGS__ })
+
+Test(config, a_pose_turns_by_roll_then_pitch_then_yaw_of_the_base_frame)
+{
+	struct config *config = parse_or_fail("[sensor a]\n[sensor b]\npose =\n");
+
+	cr_assert_eq(config->sensors[0].pose.known, 0);
+	cr_assert_eq(config->sensors[1].pose.known, 0);
+	config_free(config);
+	expect_pose("0 0 0 0 0 0", XYZ(0, 0, 0), XYZ(1, 0, 0), XYZ(0, 0, 1));
+	expect_pose("1.5 -2 1e-1 0 0 90", XYZ(1.5, -2, 0.1), XYZ(0, 1, 0), XYZ(0, 0, 1));
+	/* nose down */
+	expect_pose("0 0 0 0 90 0", XYZ(0, 0, 0), XYZ(0, 0, -1), XYZ(1, 0, 0));
+	/* to the right */
+	expect_pose("0 0 0 90 0 0", XYZ(0, 0, 0), XYZ(1, 0, 0), XYZ(0, -1, 0));
+	/* each order of the three gives another pair */
+	expect_pose("0 0 0 90 90 90", XYZ(0, 0, 0), XYZ(0, 0, -1), XYZ(1, 0, 0));
+	expect_pose("0 0 0 90 0 90", XYZ(0, 0, 0), XYZ(0, 1, 0), XYZ(1, 0, 0));
+	expect_pose("0 0 0 0 90 90", XYZ(0, 0, 0), XYZ(0, 0, -1), XYZ(0, 1, 0));
+	expect_pose("0 0 0 90 90 0", XYZ(0, 0, 0), XYZ(0, 0, -1), XYZ(0, -1, 0));
+	/* a quarter turn to the left */
+	expect_pose("1\t2 3  0 0 0.7071 0.7071", XYZ(1, 2, 3), XYZ(0, 1, 0), XYZ(0, 0, 1));
+}
+
+Test(config, what_is_not_quite_a_pose_is_refused)
+{
+	static const char *const values[] = {
+		"0", "0 0 0", "0 0 0 0 0", "0 0 0 0 0 0 0", "0 0 0 0 0 0 0 1 0", "1,2,3,0,0,0",
+		"a 0 0 0 0 0", "nan 0 0 0 0 0", "0 0 0 inf 0 0", "0x1 0 0 0 0 0", "1m 0 0 0 0 0",
+		"10001 0 0 0 0 0", "0 0 -1e5 0 0 0", "0 0 0 361 0 0", "0 0 0 0 -360.5 0",
+		"0 0 0 0.5 0.5 0.5 0.6", "0 0 0 1e308 1e308 1e308 1e308",
+		"10001 0 0 0 0 0 1", "1. 2. 3. . 0 0",
+	};
+	static char blanks[POSE_TEXT_MAX + 16];
+	size_t i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		refuse_value("[sensor a]", "pose", values[i]);
+	memset(blanks, ' ', sizeof(blanks) - 1);
+	memcpy(blanks, "0 0 0 0 0", 9);
+	blanks[sizeof(blanks) - 2] = '0';
+	refuse_value("[sensor a]", "pose", blanks);
+	refuse("[sensor a]\n\npose = 1 2 3\n", "test.conf:3: ", "[sensor a] pose = 1 2 3",
+	       "6 numbers");
+}
+
+Test(config, a_running_sensor_follows_a_new_pose_and_nothing_else)
+{
+	struct config *a = parse_or_fail("[sensor a]\npose = 1 0 0 0 0 0\nqueue = 5\n");
+	struct config *b = parse_or_fail("[sensor a]\npose = 2 0 0 0 0 0\nqueue = 6\n");
+
+	cr_assert(sensor_config_follow(a->sensors, b->sensors));
+	cr_assert_eq(a->sensors[0].pose.translation_m[0], 2);
+	cr_assert_eq(a->sensors[0].queue, 5);
+	cr_assert(!sensor_config_follow(a->sensors, b->sensors));
 	config_free(a);
 	config_free(b);
 }

@@ -69,7 +69,7 @@ static void expect_error(const char *message, const char *error)
 	json_object_put(reply);
 }
 
-#define HELLO "{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":1,\"program\":\"t\",\"runtime_name\":\"\"}}"
+#define HELLO "{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":2,\"program\":\"t\",\"runtime_name\":\"\"}}"
 #define SUBSCRIBE(sensor, queue, held)                                                          \
 	"{\"method\":\"io.lidard.Subscribe\",\"parameters\":{\"sensor\":\"" sensor               \
 	"\",\"queue\":" #queue ",\"held\":" #held ",\"policy\":0}}"
@@ -99,7 +99,7 @@ Test(control, hello_names_the_broker_and_a_runtime_name)
 
 Test(control, a_program_name_is_made_printable)
 {
-	json_object_put(call("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":1,"
+	json_object_put(call("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":2,"
 			     "\"program\":\"a\\nb\xff\",\"runtime_name\":\"\"}}",
 			     NULL));
 	cr_assert_str_eq(LIST_FIRST(&t.daemon.clients.clients)->program, "a?b?");
@@ -107,7 +107,7 @@ Test(control, a_program_name_is_made_printable)
 
 Test(control, another_version_is_refused)
 {
-	expect_error("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":2,\"program\":\"t\","
+	expect_error("{\"method\":\"io.lidard.Hello\",\"parameters\":{\"version\":1,\"program\":\"t\","
 		     "\"runtime_name\":\"\"}}",
 		     LIDARD_ERROR_VERSION);
 }
@@ -135,32 +135,40 @@ Test(control, absurd_queue_and_held_are_refused)
 #define GET_DECODER(sensor) \
 	"{\"method\":\"io.lidard.GetDecoder\",\"parameters\":{\"sensor\":\"" sensor "\"}}"
 
-static void expect_metadata(const char *metadata)
+static void expect_files(const char *metadata, const char *calibration)
 {
 	json_object *reply = call(GET_DECODER("front"), NULL), *p, *o;
 
 	cr_assert(json_object_object_get_ex(reply, "parameters", &p));
 	cr_assert(json_object_object_get_ex(p, "decoder", &o));
-	cr_assert_str_eq(json_object_get_string(o), "ouster");
+	cr_assert_str_eq(json_object_get_string(o), "auto");
 	cr_assert(json_object_object_get_ex(p, "model", &o));
 	cr_assert_str_eq(json_object_get_string(o), "");
 	cr_assert(json_object_object_get_ex(p, "metadata", &o));
 	cr_assert_str_eq(json_object_get_string(o), metadata);
+	cr_assert(json_object_object_get_ex(p, "calibration", &o));
+	cr_assert_str_eq(json_object_get_string(o), calibration);
 	json_object_put(reply);
 }
 
-Test(control, a_sensors_metadata_are_told_as_their_file_has_them)
+static void write_file(char *path, const char *name, const char *text)
 {
 	FILE *f;
 
-	expect_metadata("");
-	snprintf(t.sensor->config.metadata, sizeof(t.sensor->config.metadata), "%s/metadata.json",
-		 t.dir);
-	f = fopen(t.sensor->config.metadata, "w");
+	snprintf(path, PATH_MAX, "%s/%s", t.dir, name);
+	f = fopen(path, "w");
 	cr_assert_not_null(f);
-	fputs("{\"a\": \"\\u00e9\"}\n", f);
+	fputs(text, f);
 	fclose(f);
-	expect_metadata("{\"a\": \"\\u00e9\"}\n");
+}
+
+Test(control, a_sensors_metadata_and_calibration_are_told_as_their_files_have_them)
+{
+	expect_files("", "");
+	write_file(t.sensor->config.metadata, "metadata.json", "{\"a\": \"\\u00e9\"}\n");
+	expect_files("{\"a\": \"\\u00e9\"}\n", "");
+	write_file(t.sensor->config.calibration, "lasers.yaml", "lasers:\n");
+	expect_files("{\"a\": \"\\u00e9\"}\n", "lasers:\n");
 }
 
 Test(control, metadata_that_cannot_be_read_are_refused)
@@ -172,6 +180,145 @@ Test(control, metadata_that_cannot_be_read_are_refused)
 	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
 	strcpy(t.sensor->config.metadata, "/dev/zero");
 	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
+	t.sensor->config.metadata[0] = '\0';
+	strcpy(t.sensor->config.calibration, "/nonexistent/lasers.yaml");
+	expect_error(GET_DECODER("front"), LIDARD_ERROR_NO_METADATA);
+}
+
+#define GET_SENSOR(sensor) \
+	"{\"method\":\"io.lidard.GetSensor\",\"parameters\":{\"sensor\":\"" sensor "\"}}"
+
+/* The caller puts it. */
+static json_object *get_sensor_or_fail(void)
+{
+	json_object *reply = call(GET_SENSOR("front"), NULL), *p, *o;
+
+	cr_assert(json_object_object_get_ex(reply, "parameters", &p));
+	cr_assert(json_object_object_get_ex(p, "sensor", &o));
+	json_object_get(o);
+	json_object_put(reply);
+	return o;
+}
+
+static void expect_text(json_object *object, const char *key, const char *text)
+{
+	json_object *o;
+
+	cr_assert(json_object_object_get_ex(object, key, &o), "%s is missing", key);
+	cr_assert_str_eq(json_object_get_string(o), text, "%s is %s", key,
+			 json_object_get_string(o));
+}
+
+Test(control, a_sensor_is_told_with_all_that_is_known_of_it)
+{
+	json_object *sensor = get_sensor_or_fail(), *o;
+
+	expect_text(sensor, "name", "front");
+	expect_text(sensor, "source", "sim");
+	expect_text(sensor, "vendor", "lidard");
+	expect_text(sensor, "decoder", "");
+	expect_text(sensor, "beams", "128");
+	expect_text(sensor, "columns", "1024");
+	expect_text(sensor, "metadata", "");
+	expect_text(sensor, "problem", "");
+	cr_assert(json_object_object_get_ex(sensor, "rate_hz", &o));
+	cr_assert_float_eq(json_object_get_double(o), 10, 1e-9);
+	cr_assert(json_object_object_get_ex(sensor, "pose", &o));
+	cr_assert_null(o);
+	json_object_put(sensor);
+	expect_error(GET_SENSOR("rear"), LIDARD_ERROR_NO_SENSOR);
+	expect_error("{\"method\":\"io.lidard.GetSensor\"}",
+		     "org.varlink.service.InvalidParameter");
+}
+
+Test(control, a_sensors_pose_is_told_as_it_is_now)
+{
+	json_object *sensor, *o;
+
+	cr_assert_eq(pose_read("1.5 0 -2 0 0 1 0", &t.sensor->config.pose), 0);
+	sensor = get_sensor_or_fail();
+	cr_assert(json_object_object_get_ex(sensor, "pose", &o));
+	expect_text(o, "translation_m", "[ 1.5, 0.0, -2.0 ]");
+	expect_text(o, "rotation_xyzw", "[ 0.0, 0.0, 1.0, 0.0 ]");
+	json_object_put(sensor);
+}
+
+Test(control, a_file_that_cannot_be_read_hides_nothing_else)
+{
+	json_object *sensor, *o;
+
+	write_file(t.sensor->config.metadata, "metadata.json", "{}\n");
+	strcpy(t.sensor->config.calibration, "/nonexistent/lasers.yaml");
+	sensor = get_sensor_or_fail();
+	expect_text(sensor, "metadata", "{}\n");
+	expect_text(sensor, "calibration", "");
+	expect_text(sensor, "beams", "128");
+	cr_assert(json_object_object_get_ex(sensor, "problem", &o));
+	cr_assert(strstr(json_object_get_string(o), "/nonexistent/lasers.yaml"));
+	json_object_put(sensor);
+}
+
+#define RECORD_PACKETS(sensor, bytes)                                                           \
+	"{\"method\":\"io.lidard.RecordPackets\",\"parameters\":{\"sensor\":\"" sensor              \
+	"\",\"bytes\":" #bytes "}}"
+
+/* The simulator, as if it had any. */
+static void pretend_packets(void)
+{
+	t.sensor->source->has_packets = true;
+}
+
+Test(control, packets_of_a_sensor_without_any_are_refused)
+{
+	expect_error(RECORD_PACKETS("front", 0), LIDARD_ERROR_NO_PACKETS);
+	expect_error(RECORD_PACKETS("rear", 0), LIDARD_ERROR_NO_SENSOR);
+	expect_error("{\"method\":\"io.lidard.RecordPackets\",\"parameters\":{\"sensor\":\"front\"}}",
+		     "org.varlink.service.InvalidParameter");
+}
+
+Test(control, a_recording_ends_with_its_connection)
+{
+	struct lidard_packet_ring *ring;
+	int ring_fd = -1;
+
+	pretend_packets();
+	expect_error(RECORD_PACKETS("front", 262143), "org.varlink.service.InvalidParameter");
+	expect_error(RECORD_PACKETS("front", 67108865), "org.varlink.service.InvalidParameter");
+	json_object_put(call(RECORD_PACKETS("front", 262145), &ring_fd));
+	ring = mmap(NULL, 4096, PROT_READ, MAP_SHARED, ring_fd, 0);
+	cr_assert_neq(ring, MAP_FAILED);
+	cr_assert_eq(ring->data_bytes, 266240, "whole pages");
+	cr_assert_not_null(LIST_FIRST(&t.sensor->source->taps.list));
+	expect_error(RECORD_PACKETS("front", 262144), LIDARD_ERROR_LIMIT);
+	varlink_free(v);
+	cr_assert_null(LIST_FIRST(&t.sensor->source->taps.list));
+	munmap(ring, 4096);
+	close(ring_fd);
+}
+
+Test(control, recordings_are_limited_and_a_place_comes_free)
+{
+	struct varlink *others[LIDARD_RECORDINGS_MAX], *own = v;
+	int fds[LIDARD_RECORDINGS_MAX], own_fd = fd, ring_fd;
+	unsigned int i;
+
+	pretend_packets();
+	for (i = 0; i < LIDARD_RECORDINGS_MAX; i++) {
+		fds[i] = fd = test_daemon_connect(&t, &others[i]);
+		v = others[i];
+		json_object_put(call(RECORD_PACKETS("front", 262144), &ring_fd));
+		cr_assert_geq(ring_fd, 0, "recording %u", i);
+		close(ring_fd);
+	}
+	v = own;
+	fd = own_fd;
+	expect_error(RECORD_PACKETS("front", 262144), LIDARD_ERROR_LIMIT);
+	varlink_free(others[1]);
+	json_object_put(call(RECORD_PACKETS("front", 262144), &ring_fd));
+	cr_assert_geq(ring_fd, 0);
+	close(ring_fd);
+	for (i = 0; i < LIDARD_RECORDINGS_MAX; i++)
+		close(fds[i]);
 }
 
 Test(control, an_unknown_method_is_refused)

@@ -119,6 +119,19 @@ Test(device_desc, a_device_without_a_clock_gives_no_sensor_time)
 	cr_assert_eq(header.sensor_time_ns, 0);
 }
 
+Test(device_desc, a_step_of_its_clock_is_counted)
+{
+	struct lidar_ring_desc d = slice(0, 0, 0, 4);
+
+	d.flags |= LIDAR_RING_DESC_TICKS;
+	accept_or_fail(d);
+	cr_assert_eq(stream.clock_steps, 0);
+	d = slice(1, 0, 1, 4);
+	d.flags |= LIDAR_RING_DESC_TICKS | LIDAR_RING_DESC_CLOCK_STEP;
+	accept_or_fail(d);
+	cr_assert_eq(stream.clock_steps, 1);
+}
+
 Test(device_desc, ticks_become_nanoseconds_without_overflow)
 {
 	struct lidar_ring_desc d = slice(0, 0, 0, 4);
@@ -301,6 +314,17 @@ Test(device_desc, frames_and_slices_that_go_back_are_refused)
 	refuse(slice(1, 10, 2, 4), "slice 2 of frame 10 came after");
 	refuse(slice(1, 10, 0, 4), "slice 0 of frame 10 came after");
 	accept_or_fail(slice(1, 10, 3, 4));
+}
+
+Test(device_desc, a_frame_is_over_with_its_last_slice)
+{
+	accept_or_fail(slice(0, 10, 0, 1));
+	refuse(slice(1, 10, 1, 4), "slice 1 of frame 10 came after its last, 0");
+	/* nor do its books suffer if it were dropped */
+	accept_or_fail(slice(1, 11, 0, 4));
+	device_stream_drop(&stream, &header);
+	cr_assert_eq(stream.frames, 1);
+	cr_assert_eq(stream.partial_frames, 0);
 }
 
 Test(device_desc, impossible_places_are_refused)

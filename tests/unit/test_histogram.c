@@ -2,7 +2,10 @@
 #include "common/histogram.h"
 
 #include <criterion/criterion.h>
-#include <string.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/splitmix64.h"
 
 Test(histogram, every_bucket_floor_falls_into_its_bucket)
 {
@@ -26,20 +29,53 @@ Test(histogram, values_beyond_the_limit_fall_into_the_last_bucket)
 	cr_assert_eq(histogram_bucket(UINT64_MAX), LIDARD_HISTOGRAM_BUCKETS - 1);
 }
 
-Test(histogram, quantiles_are_within_a_bucket_of_the_true_value)
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Durations of every size: a random number of random bits. */
+static void fill(uint64_t *values, size_t count, struct lidard_histogram *h)
+{
+	uint64_t random = 1;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		values[i] = splitmix64_next(&random) >> (28 + splitmix64_next(&random) % 36);
+		histogram_add(h, values[i]);
+	}
+	qsort(values, count, sizeof(values[0]), compare);
+}
+
+Test(histogram, quantiles_are_within_1_6_percent_of_those_of_the_sorted_values)
 {
 	static struct lidard_histogram h;
-	uint64_t v;
+	static uint64_t values[100000];
+	const size_t count = sizeof(values) / sizeof(values[0]);
+	size_t i;
 
-	for (v = 1; v <= 100000; v++)
-		histogram_add(&h, v);
-	cr_assert_eq(h.count, 100000);
-	cr_assert_eq(h.max_ns, 100000);
-	v = histogram_quantile_ns(&h, 0.5);
-	cr_assert(v >= 50000 && v <= 50000 * 17 / 16, "median %lu", v);
-	v = histogram_quantile_ns(&h, 0.99);
-	cr_assert(v >= 99000 && v <= 100000, "p99 %lu", v);
-	cr_assert_eq(histogram_quantile_ns(&h, 1.0), 100000);
+	fill(values, count, &h);
+	for (i = 0; i < 1000; i++) {
+		double exact = (double)values[i * count / 1000];
+		double found = (double)histogram_quantile_ns(&h, (double)i / 1000);
+
+		cr_assert(fabs(found - exact) <= exact / 64, "quantile %zu/1000: %g, exact %g", i,
+			  found, exact);
+	}
+	cr_assert_eq(histogram_quantile_ns(&h, 1.0), values[count - 1]);
+	cr_assert_eq(h.max_ns, values[count - 1]);
+	cr_assert_eq(h.count, count);
+}
+
+Test(histogram, a_quantile_is_never_more_than_the_largest_value)
+{
+	static struct lidard_histogram h;
+
+	histogram_add(&h, 1000000);
+	/* its bucket's middle is 1007615 */
+	cr_assert_eq(histogram_quantile_ns(&h, 0.5), 1000000);
 }
 
 Test(histogram, an_empty_one_has_quantile_zero)

@@ -50,6 +50,42 @@ Test(notify, ready_carries_the_status)
 	cr_assert_str_eq(received(), "READY=1\nSTATUS=1 sensor streaming");
 }
 
+static void take_socket(void *data, int socket_fd, const char *name)
+{
+	char *text = data;
+
+	sprintf(text + strlen(text), "%d=%s ", socket_fd, name);
+}
+
+Test(notify, sockets_come_with_their_names_and_once)
+{
+	char pid[16], taken[64] = "";
+	int third = dup(3), fourth = dup(4); /* the test driver's, for all we know */
+
+	dup2(fd, 3);
+	dup2(fd, 4);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	setenv("LISTEN_FDNAMES", "front:rear", 1);
+	notify_take_sockets(take_socket, taken);
+	notify_take_sockets(take_socket, taken);
+	dup2(third, 3);
+	dup2(fourth, 4);
+	cr_assert_null(getenv("LISTEN_FDS"));
+	cr_assert_str_eq(taken, "3=front 4=rear ");
+}
+
+Test(notify, sockets_for_another_process_are_not_taken)
+{
+	char taken[64] = "";
+
+	setenv("LISTEN_PID", "1", 1);
+	setenv("LISTEN_FDS", "1", 1);
+	notify_take_sockets(take_socket, taken);
+	cr_assert_str_eq(taken, "");
+}
+
 Test(notify, a_status_cannot_bring_assignments_of_its_own)
 {
 	notify_status("%s", "a\nREADY=1");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "decoder/decoder.h"
+#include "decoder/time_scale.h"
 
 #define FILE_NAME "front.json"
 
@@ -63,6 +64,24 @@ static void expect_problem(int e, const char *what, const char *right)
 }
 
 /* --- what is right --- */
+
+Test(ouster_metadata, rate_and_firmware_are_told_as_far_as_they_are_known)
+{
+	cr_assert_eq(parse(small), 0, "%s", problem.text);
+	cr_expect_eq(m.rate_hz, 10);
+	cr_expect_str_eq(m.firmware, "");
+	cr_assert_eq(parse_with("sensor_info", "build_rev", "\"v2.3.0\""), 0);
+	cr_expect_str_eq(m.firmware, "v2.3.0");
+	cr_assert_eq(parse_with("sensor_info", "image_rev", "\"prod-v2.3.0+2022\""), 0);
+	cr_expect_str_eq(m.firmware, "prod-v2.3.0+2022");
+	accepts("lidar_mode", "\"512x20\"");
+	cr_expect_eq(m.rate_hz, 20);
+	/* where columns_per_frame says how many columns there are, it may be anything */
+	cr_assert_eq(parse("{\"beam_altitude_angles\": [1], \"beam_azimuth_angles\": [1],"
+			   " \"columns_per_frame\": 16, \"lidar_mode\": \"16x-5\"}"), 0, "%s",
+		     problem.text);
+	cr_expect_eq(m.rate_hz, 0);
+}
 
 Test(ouster_metadata, absent_keys_have_defaults)
 {
@@ -175,11 +194,16 @@ Test(ouster_metadata, time_modes_are_clocks)
 	accepts("timestamp_mode", "\"TIME_FROM_INTERNAL_OSC\"");
 	cr_expect_eq(m.sensor_clock, LIDARD_CLOCK_SENSOR_BOOT);
 	cr_expect_eq(m.clock_lock, LIDARD_CLOCK_LOCK_FREE_RUNNING);
+	cr_expect_eq(m.clocks, TIME_CHOICES(TIME_CHOICE_BOOT));
 	accepts("timestamp_mode", "\"TIME_FROM_PTP_1588\"");
 	cr_expect_eq(m.sensor_clock, LIDARD_CLOCK_TAI);
 	cr_expect_eq(m.clock_lock, LIDARD_CLOCK_LOCK_UNKNOWN);
+	cr_expect(m.clocks & TIME_CHOICES(TIME_CHOICE_PTP));
+	cr_expect_not(m.clocks & (TIME_CHOICES(TIME_CHOICE_BOOT) | TIME_CHOICES(TIME_CHOICE_GPS)));
 	accepts("timestamp_mode", "\"TIME_FROM_SYNC_PULSE_IN\"");
 	cr_expect_eq(m.sensor_clock, LIDARD_CLOCK_UTC);
+	cr_expect(m.clocks & TIME_CHOICES(TIME_CHOICE_GPS));
+	cr_expect_not(m.clocks & TIME_CHOICES(TIME_CHOICE_PTP));
 }
 
 Test(ouster_metadata, every_profile_is_known_by_name)

@@ -50,6 +50,20 @@ Test(pool, sensors_with_slices_of_one_size_share_a_pool)
 	cr_assert_eq(plan.classes[0].chunks, plan.classes[1].chunks);
 }
 
+Test(pool, an_imu_takes_a_pool_of_pages_and_only_if_it_is_wanted)
+{
+	struct pool_plan plain = plan_of("[sensor a]\nsource = replay\nreplay_file = /c\n");
+	struct pool_plan plan = plan_of("[sensor a]\nsource = replay\nreplay_file = /c\nimu = yes\n");
+
+	cr_assert_eq(plain.count, 1);
+	cr_assert_eq(plan.count, 2);
+	cr_assert_eq(plan.classes[0].payload_bytes, 4096);
+	/* 512 + 32 + 4 publishers of 8 loans + 1 */
+	cr_assert_eq(plan.classes[0].chunks, 549);
+	cr_assert_eq(plan.classes[1].chunks, plain.classes[0].chunks);
+	cr_assert_lt(pool_plan_bytes(&plan) - pool_plan_bytes(&plain), 7 << 20);
+}
+
 Test(pool, payloads_are_whole_pages_and_strides_too)
 {
 	cr_assert_eq(pool_payload_bytes(4097), 8192);

@@ -2,6 +2,7 @@
 /* Compiled as C99 and as C++11, pedantically, with every warning an error. */
 #include "lidard/lidard.h"
 #include "lidard/control.h"
+#include "lidard/probes.h"
 
 int use(struct lidard_client *client);
 

@@ -392,32 +392,24 @@ Test(source_sim, a_slice_of_64_mib_fills_gradually, .timeout = 60)
 {
 	static struct rig rig;
 	struct sensor_config config = quick_config();
-	const struct lidard_slice_header *h = rig.headers;
-	uint64_t longest_ns = 0;
+	const struct lidard_slice_header *h = &rig.headers[1];
+	unsigned int parts = 0;
 
 	config.slice_bytes = LIDARD_SLICE_BYTES_MAX;
 	config.sim_beams = 128;
 	config.sim_columns = 16384;
 	config.sim_rate = 500000000;
 	rig_init(&rig, &config, 2);
-	while (rig.count < 1) {
-		uint64_t begin_ns;
-
+	/* with the first, all that is rendered in advance is done */
+	take_slices(&rig, 1);
+	while (rig.count < 2) {
 		lend_all(&rig);
-		begin_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
-		/* the last step goes with a copy that is the test's, not the source's */
-		if (step(&rig) == SOURCE_NONE) {
-			uint64_t ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
-
-			longest_ns = ns > longest_ns ? ns : longest_ns;
-		}
+		parts += step(&rig) == SOURCE_NONE;
 	}
-	cr_assert_eq(h[0].payload_bytes, LIDARD_SLICE_BYTES_MAX);
-	cr_assert_eq(h[0].slice_count, 1);
-	/* 134 ms, less the first step, as far as the machine lets us */
-	cr_assert(h[0].filled_ns - h[0].first_byte_ns > 50 * NSEC_PER_MSEC, "%" PRIu64 " ns",
-		  h[0].filled_ns - h[0].first_byte_ns);
-	cr_assert(longest_ns < 20 * NSEC_PER_MSEC, "next() took %" PRIu64 " ns", longest_ns);
+	cr_assert_eq(h->payload_bytes, LIDARD_SLICE_BYTES_MAX);
+	cr_assert_eq(h->slice_count, 1);
+	/* the loop looks at its other sources after a fraction of a millisecond's writing */
+	cr_assert_geq(parts, 100, "%u", parts);
 	rig_deinit(&rig);
 }
 
@@ -546,6 +538,89 @@ Test(source_sim, a_slice_half_filled_at_stop_is_counted)
 	rig_deinit(&rig);
 }
 
+/* Fill and hand-over of each of ten slices, ns. Return: how long the sensor took for nine. */
+static uint64_t time_slices(const struct sensor_config *config, uint64_t *fill_ns,
+			    uint64_t *ready_ns)
+{
+	static struct rig rig;
+	unsigned int i;
+
+	rig_init(&rig, config, 4);
+	for (i = 0; i < 10; i++) {
+		take_slices(&rig, i + 1);
+		fill_ns[i] = rig.headers[i].filled_ns - rig.headers[i].first_byte_ns;
+		ready_ns[i] = clock_now_ns() - rig.headers[i].filled_ns;
+		cr_assert(rig.headers[i].sensor_end_time_ns <= rig.headers[i].filled_ns);
+		cr_assert_eq(rig.headers[i].lost_before, 0);
+	}
+	rig_deinit(&rig);
+	return rig.headers[9].sensor_time_ns - rig.headers[0].sensor_time_ns;
+}
+
+static uint64_t least(const uint64_t *values)
+{
+	uint64_t least = values[0];
+	unsigned int i;
+
+	for (i = 1; i < 10; i++)
+		least = values[i] < least ? values[i] : least;
+	return least;
+}
+
+/* At least the delay in all slices, and little more in the one that met a quiet moment. */
+static void expect_delay(const uint64_t *values, uint64_t delay_ns)
+{
+	cr_assert_geq(least(values), delay_ns);
+	cr_assert_lt(least(values), delay_ns + 5 * NSEC_PER_MSEC);
+}
+
+Test(source_sim, a_delay_of_the_fill_is_in_the_fill_of_each_slice_and_nowhere_else)
+{
+	struct sensor_config config = quick_config();
+	uint64_t fill_ns[10], ready_ns[10], took_ns;
+
+	config.sim_fill_delay_us = 10000;
+	took_ns = time_slices(&config, fill_ns, ready_ns);
+	expect_delay(fill_ns, 10 * NSEC_PER_MSEC);
+	expect_delay(ready_ns, 0);
+	/* by the sensor's own time: the pauses and 250 us a slice */
+	cr_assert_float_eq((double)took_ns, 9 * 10.25e6, 10);
+}
+
+Test(source_sim, a_delay_of_the_hand_over_is_behind_the_fill_of_each_slice)
+{
+	struct sensor_config config = quick_config();
+	uint64_t fill_ns[10], ready_ns[10], took_ns;
+
+	config.sim_ready_delay_us = 10000;
+	took_ns = time_slices(&config, fill_ns, ready_ns);
+	expect_delay(fill_ns, 0);
+	expect_delay(ready_ns, 10 * NSEC_PER_MSEC);
+	cr_assert_float_eq((double)took_ns, 9 * 10.25e6, 10);
+}
+
+Test(source_sim, a_slice_that_is_delayed_at_stop_is_counted_once)
+{
+	static struct rig rig;
+	struct sensor_config config = quick_config();
+	struct source *s;
+	int faults;
+
+	for (faults = 1; faults < 4; faults++) {
+		config.sim_fill_delay_us = faults & 1 ? 1000000 : 0;
+		config.sim_ready_delay_us = faults & 2 ? 1000000 : 0;
+		rig_init(&rig, &config, 4);
+		s = rig.source;
+		lend_all(&rig);
+		while (s->stats.fill_cpu_ns == 0)
+			cr_assert_eq(step(&rig), SOURCE_NONE);
+		s->ops->stop(s);
+		cr_assert_eq(s->stats.dropped[SOURCE_DROP_STOPPED], 1);
+		cr_assert_eq(s->stats.produced, 1);
+		rig_deinit(&rig);
+	}
+}
+
 Test(source_sim, few_loans_are_held_ahead)
 {
 	static struct rig rig;
@@ -598,7 +673,6 @@ static void expect_refusal(const struct sensor_config *config, const char *key, 
 
 	cr_assert_eq(source_sim_new(config, &source, &problem), -EINVAL);
 	cr_assert_null(source);
-	cr_assert(strstr(problem.text, config->name), "%s", problem.text);
 	cr_assert(strstr(problem.text, key), "%s", problem.text);
 	cr_assert(strstr(problem.text, value), "%s", problem.text);
 }

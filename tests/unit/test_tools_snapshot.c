@@ -43,6 +43,16 @@ Test(snapshot, reads_sensors_subscribers_and_histograms)
 	snapshot_free(s);
 }
 
+Test(snapshot, a_cause_has_its_count_and_an_unknown_one_none)
+{
+	struct snapshot *s = read_or_fail(reply_text);
+
+	cr_assert_eq(snapshot_causes_get(&s->sensors[0].dropped, "no_loan"), 1);
+	cr_assert_eq(snapshot_causes_get(&s->sensors[0].dropped, "overrun"), 0);
+	cr_assert_eq(snapshot_causes_get(&s->sensors[0].dropped, "weather"), 0);
+	snapshot_free(s);
+}
+
 Test(snapshot, does_not_take_ok_on_trust)
 {
 	struct snapshot *s = read_or_fail(reply_text);

@@ -40,6 +40,13 @@ def complaint_fails():
     return None if status == 125 and 'BUG: made up' in err else f'status {status}: {err}'
 
 
+def no_memory_may_be_allowed():
+    report = ('echo "<4>x: vmalloc error: size 8, mode:0x1" >/dev/kmsg; '
+              'echo "<4>Call Trace:" >/dev/kmsg; exit 0')
+    status, _, err = guest('--allow-no-memory', '--', 'sh', '-c', report)
+    return None if status == 0 else f'status {status}: {err}'
+
+
 def complaint_may_be_allowed():
     status, _, err = guest('--allow', 'made up', '--', 'sh', '-c', 'echo "<3>BUG: made up" >/dev/kmsg; exit 0')
     return None if status == 0 else f'status {status}: {err}'
@@ -75,6 +82,7 @@ CASES = {
     'a file in /tmp that the command names is there': named_files_are_there,
     'a complaint of the kernel fails a command that ends well': complaint_fails,
     'a complaint that is allowed does not': complaint_may_be_allowed,
+    'nor the report of an allocation that was to fail': no_memory_may_be_allowed,
     'a panic fails': panic_fails,
     'a guest that goes without a word fails': vanishing_fails,
     'a guest that takes too long is ended, and fails': timeout_fails,

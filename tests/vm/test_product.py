@@ -6,14 +6,19 @@ Outside, this installs the build into a staging directory and starts a guest wit
 systemd as PID 1; there it copies the staged files to / and does what README tells
 an administrator to do.  The cases build on each other: they are one life of the
 service, from its first start to its stop.  Nothing here stands in for anything.
+
+The kernel modules lie where dkms puts them, as depmod knows them; that dkms builds
+them is tests/system/test_dkms.py's to see, as that takes an emulated machine minutes.
 """
 import contextlib
 import glob
+import grp
 import json
 import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -24,7 +29,8 @@ sys.path.insert(0, HERE if IN_GUEST else os.path.join(HERE, '..', 'system'))
 import harness
 from harness import Process, Reader, case, check, check_accounts, equal, note, wait_for
 
-STAGED = ['tests/vm/test_product.py', 'tests/system/harness.py', 'tests/system/sandbox.py']
+STAGED = ['tests/vm/test_product.py', 'tests/system/harness.py', 'tests/system/sandbox.py', 'README.md']
+MODULES = ['lidar_ring', 'lidar_sim']
 READER = 'lidar-reader'
 STRANGER = 'lidar-guest'
 # One that an emulated machine can compute.
@@ -34,6 +40,26 @@ SENSORS = {'front': {'slice_bytes': '64K', 'sim_rate': '2M', 'sim_beams': '32', 
 
 # ---- outside -----------------------------------------------------------------
 
+def stage_modules(folder):
+    """What dkms install does once it has built them."""
+    files = [f'{harness.BUILD}/kmod/{m}.ko' for m in MODULES]
+    if not all(os.path.exists(f) for f in files):
+        return
+    magic = subprocess.run(['modinfo', '-F', 'vermagic', files[0]], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout
+    modules = f'/usr/lib/modules/{magic.split()[0]}'
+    staged = folder + '/destination' + modules
+    os.makedirs(staged + '/updates/dkms')
+    for file in files:
+        shutil.copy(file, staged + '/updates/dkms')
+    for name in ('order', 'builtin', 'builtin.modinfo'):
+        shutil.copy(f'{modules}/modules.{name}', staged)
+    # depmod is to see the kernel's own, too, which are in the guest already
+    os.symlink(modules + '/kernel', staged + '/kernel')
+    subprocess.run(['depmod', '-b', folder + '/destination/usr', magic.split()[0]], check=True)
+    os.unlink(staged + '/kernel')
+
+
 def stage(folder):
     root = os.environ.get('LIDARD_SOURCE_ROOT') or os.path.join(HERE, '..', '..')
     done = subprocess.run(['meson', 'install', '-C', harness.BUILD, '--no-rebuild', '--quiet'],
@@ -41,6 +67,7 @@ def stage(folder):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         sys.exit('Bail out! meson install: ' + done.stdout)
+    stage_modules(folder)
     for path in STAGED:
         shutil.copy(os.path.join(root, path), folder)
     shutil.copy(harness.BUILD + '/tests/system/test_reader', folder)
@@ -79,6 +106,14 @@ def config_folder():
     return re.search(r'--config (\S+)', unit)[1] + '.d'
 
 
+def readme(begin):
+    """Its commands from these words to the next heading."""
+    with open(HERE + '/README.md', encoding='utf-8') as f:
+        text = f.read()
+    block = text[text.index(begin) + len(begin):].split('\n## ')[0]
+    return [line[4:] for line in block.splitlines() if line.startswith('    ')]
+
+
 def configure(**sensors):
     """A drop-in, and a reload is the caller's."""
     lines = []
@@ -93,6 +128,8 @@ def install():
     """What README says, after meson install."""
     subprocess.run(f'tar -C {HERE}/destination -cf - . | tar -C / -xf - --keep-directory-symlink',
                    shell=True, check=True)
+    # a guest does without; the product loads its module by it
+    os.unlink('/run/systemd/system/modprobe@.service')
     for command in (['ldconfig'], ['systemd-sysusers'], ['systemd-tmpfiles', '--create', 'lidard.conf'],
                     ['systemctl', 'daemon-reload']):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -168,9 +205,9 @@ def limit(pid, name):
 crew = []
 
 
-def start_crew():
+def start_crew(what='--crc'):
     """Programs that are there for the whole life of the service."""
-    crew[:] = [Reader('front', '--check', '--crc', user=READER),
+    crew[:] = [Reader('front', '--check', what, user=READER),
                Reader('front', '--check', '--wait', 'fd', '--queue', 16, '--held', 4, user=READER),
                Reader('front', '--check', '--held', 24, '--keep', 8, user=READER)]
     for reader in crew:
@@ -265,6 +302,130 @@ def read():
     echo = Process('echo', ['lidarctl', 'echo', '--json', '--frames', '5', 'front'], user=READER)
     equal(echo.wait(), 0, 'exit status of echo')
     status_adds_up()
+
+
+# ---- where did every microsecond go ---------------------------------------------
+
+CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
+PARTS = {'wake', 'run', 'code', 'take', 'hold', 'total'}
+CLIENTS = ('test_reader', 'lidarctl')
+
+
+def need_trace():
+    if show('lidard-trace', 'LoadState') != 'loaded':
+        raise harness.Skip('needs lidard-trace, which is not built')
+
+
+def trace_commands():
+    """What README says of it, with the prefix of this build."""
+    lines = readme('## Where did every microsecond go')
+    check(lines[0].startswith('systemctl start ') and lines[-1].startswith('systemctl stop '), lines)
+    scripts = glob.glob(HERE + '/destination/**/lidard/trace', recursive=True)
+    equal(len(scripts), 1, 'folders of scripts')
+    installed = scripts[0].removeprefix(HERE + '/destination')
+    return [line.replace('/usr/local/share/lidard/trace', installed) for line in lines]
+
+
+@contextlib.contextmanager
+def echo():
+    """A reader as README has it."""
+    process = Process('echo', ['lidarctl', 'echo', 'front', '--summary'], user=READER)
+    yield
+    equal(process.terminate(), 0, 'exit status of lidarctl echo')
+
+
+def latency():
+    """Return: the source, and {client: {stage: count}}"""
+    found = json.loads(must('lidarctl', 'latency', '--json'))
+    counts = {}
+    for row in found['latencies']:
+        equal(row['count'], sum(count for _, count in row['buckets']), f'slices of {row["stage"]}')
+        counts.setdefault(row['client'], {})[row['stage']] = row['count']
+    return found['source'], counts
+
+
+def taken(client):
+    return latency()[1].get(client, {}).get('take', 0)
+
+
+def wait_for_more(client, since, more=20):
+    wait_for(lambda: taken(client) >= since + more, f'{client} to be counted on from {since}')
+
+
+def check_picture(name, head, words):
+    with open('/tmp/' + name, 'rb') as f:
+        picture = f.read()
+    check(picture.startswith(head), f'{name} begins with {picture[:20]}')
+    for word in words:
+        check(word.encode() in picture, f'{word} is not in {name}')
+
+
+@case('lidard-trace, as README has it: two readers, stage by stage, in tables, maps and pictures')
+def trace():
+    need_trace()
+    first, *commands, _ = trace_commands()
+    must('sh', '-ec', first)
+    with echo():
+        for client in CLIENTS:
+            wait_for_more(client, 0)
+    said_of = {c: must('sh', '-ec', 'cd /tmp; ' + c) for c in commands}
+    table = next(t for c, t in said_of.items() if c.split('#')[0].strip() == 'lidarctl latency')
+    check(table.startswith('from BPF'), 'the source is not told first: ' + table[:100])
+    rows = {tuple(line.split()[:3]) for line in table.splitlines()}
+    for client in CLIENTS:
+        missing = {('front', client, stage) for stage in PARTS} - rows
+        check(not missing, f'not in the table: {missing}')
+    dump = next(t for c, t in said_of.items() if c.startswith('bpftool map dump'))
+    for words in ('"sensor": "front"', '"client": "lidarctl"', '"stage": ', '"buckets": [', '"max_ns"'):
+        check(words in dump, f'{words} is not in what bpftool printed: {dump[:300]}')
+    check_picture('latency.svg', b'<svg ', [f'front {c} {s}' for c in CLIENTS for s in PARTS])
+    check_picture('latency.png', b'\x89PNG\r\n', ())
+    status, text = lidarctl('latency')
+    equal(status, 0, 'lidarctl latency of a user: ' + text)
+    check('from stamps alone' in text and 'root' in text, 'a user is not told why: ' + text[:200])
+    equal(latency()[0], 'bpf', 'source')
+
+
+@case('once attached, lidard-trace has no privilege left; before, what this kernel wants')
+def trace_confined():
+    need_trace()
+    status = capabilities(pid_of('lidard-trace'))
+    for kind in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb'):
+        equal(int(status[kind], 16), 0, kind)
+    equal(int(status['CapBnd'], 16), 1 << CAP_SYS_ADMIN | 1 << CAP_PERFMON | 1 << CAP_BPF, 'CapBnd')
+    equal((status['NoNewPrivs'], status['Seccomp']), ('1', '2'), 'NoNewPrivs and Seccomp')
+    # CAP_SYS_ADMIN is there for kernels that want it for uprobes, and lidard-trace says so
+    less = run('setpriv', '--bounding-set=-all,+bpf,+perfmon', '--inh-caps=-all', 'timeout',
+               '--preserve-status', '10', 'lidard-trace', '--pin-dir', '/sys/fs/bpf/less')
+    wants = (1, 'lidard-trace: no privilege: this kernel wants CAP_SYS_ADMIN for uprobes\n')
+    check(less == wants or (less[0] == 0 and 'watching' in less[1]), f'without it: {less}')
+    note(f'Linux {os.uname().release} wants CAP_SYS_ADMIN for uprobes: ' + 'ny'[less == wants])
+
+
+@case('lidard and a reader are started again: lidard-trace counts on')
+def trace_goes_on():
+    need_trace()
+    before = [taken(client) for client in CLIENTS]
+    check(all(before), f'counted so far: {before}')
+    trace_pid, turn = pid_of('lidard-trace'), turns() + 1
+    must('systemctl', 'restart', 'lidard')
+    crew_resumed(turn)
+    with echo():
+        for client, since in zip(CLIENTS, before):
+            wait_for_more(client, since)
+    equal(pid_of('lidard-trace'), trace_pid, 'process of lidard-trace')
+
+
+@case('systemctl stop lidard-trace: the figures are from stamps alone, and it says so')
+def trace_stops():
+    need_trace()
+    must('sh', '-ec', trace_commands()[-1])
+    equal(show('lidard-trace', 'ActiveState', 'Result'), ['inactive', 'success'], 'lidard-trace')
+    text = must('lidarctl', 'latency')
+    check('from stamps alone' in text and 'systemctl start lidard-trace' in text, text[:200])
+    source, counts = latency()
+    equal(source, 'stamps', 'source')
+    check(counts['test_reader']['take'] > 0 and 'wake' not in counts['test_reader'], counts)
 
 
 @case('the journal has the messages with their fields')
@@ -366,14 +527,124 @@ def reclaim():
     check(said('is free again'), 'the journal does not say so')
 
 
-@case('the crew saw nothing wrong in all that time')
-def crew_ends():
+def end_crew():
     for reader in crew:
         final = reader.finish()
         equal(final['violations'], 0, 'violations')
         equal(final['crc_wrong'], 0, 'wrong CRCs')
     crew.clear()
+
+
+@case('the crew saw nothing wrong in all that time')
+def crew_ends():
+    end_crew()
     wait_for(lambda: harness.reserved(harness.get_status()) == 0, 'all reservations to come back')
+
+
+# ---- a sensor behind the kernel module ------------------------------------------
+
+DRIVER = '/sys/bus/platform/drivers/lidar-ring'
+
+
+def need_modules():
+    if not glob.glob(f'/lib/modules/{os.uname().release}/updates/dkms/lidar_ring.ko'):
+        raise harness.Skip('needs lidar_ring, which is not built')
+
+
+def documented():
+    """Commands of README for a sensor behind the module, but for those that build it."""
+    lines = readme('A sensor behind the kernel module')
+    check(lines[0].startswith('apt install ') and lines[1].startswith('dkms install '), lines[:2])
+    return '\n'.join(lines[2:])
+
+
+def front():
+    return harness.find_sensor(harness.get_status(), 'front')
+
+
+@case('the module, a virtual LIDAR, and what README says: readers get slices by its DMA')
+def device():
+    need_modules()
+    os.unlink(config_folder() + '/10-test.conf')
+    check(os.path.isdir('/sys/module/lidar_ring'), 'starting lidard did not load lidar_ring')
+    text = must('sh', '-ec', documented())
+    equal(len([line for line in text.splitlines() if line.startswith('frame ')]), 2,
+          'frames in what lidarctl echo said: ' + text[-500:])
+    node = os.stat('/dev/lidar0')
+    equal((grp.getgrgid(node.st_gid).gr_name, stat.S_IMODE(node.st_mode)), ('lidard', 0o660),
+          'group and mode of /dev/lidar0')
+    start_crew('--pattern')
+    s = front()
+    equal((s['source'], s['state'], s['model'], s['copied_bytes']),
+          ('device', 'streaming', 'lidar_sim', 0), 'the sensor')
+    status_adds_up()
+
+
+@case('its memory is pinned as LimitMEMLOCK allows, without a privilege')
+def pinned():
+    need_modules()
+    status = capabilities(pid_of('lidard'))
+    equal(int(status['CapEff'], 16), 0, 'CapEff')
+    locked = int(status['VmLck'].split()[0]) << 10
+    # the rest of the system has to do with this
+    note(f'{locked >> 20} MiB locked, the limit of a shell is {limit(os.getpid(), "Max locked memory")}')
+    check(locked >= 200 * (256 << 10), f'{locked} bytes are locked')
+
+
+@case('the device is unbound and bound again: degraded, then readers go on, and the journal has it')
+def rebind():
+    need_modules()
+    turn = turns() + 1
+    name = os.path.basename(os.path.realpath('/sys/class/lidar/lidar0/device'))
+    for what, wanted in (('unbind', 'degraded: sensor front is '), ('bind', '1 of 1')):
+        with open(f'{DRIVER}/{what}', 'w', encoding='ascii') as f:
+            f.write(name)
+        wait_for(lambda w=wanted: show('lidard', 'StatusText').startswith(w),
+                 f'the status line to say "{wanted}"')
+    crew_resumed(turn)
+    check(said('/dev/lidar0 is gone; retrying', 'LIDARD_SENSOR=front'), 'it is not told as gone')
+    check(said('streams now (was: ', 'LIDARD_SENSOR=front'), 'nor that it streams again')
+
+
+@case('systemctl restart lidard, with the DMA running: readers go on in the same process')
+def restart_device():
+    need_modules()
+    restart()
+    equal(front()['copied_bytes'], 0, 'bytes copied')
+
+
+def can_open(more):
+    """May a unit that is lidard's, as far as devices go, open the device?"""
+    with open('/run/systemd/system/try-lidar.service', 'w', encoding='ascii') as f:
+        f.write('[Service]\nType=oneshot\nUser=lidard\nGroup=lidard\nDevicePolicy=closed\n'
+                f'{more}\nExecStart=/bin/sh -c "exec 3<>/dev/lidar0"\n')
+    must('systemctl', 'daemon-reload')
+    status, _ = run('systemctl', 'start', 'try-lidar')
+    run('systemctl', 'reset-failed', 'try-lidar')
+    return status == 0
+
+
+@case('it is DeviceAllow= of the unit that lets lidard have the device')
+def device_allow():
+    need_modules()
+    allowed = 'char-lidar rw'
+    equal(show('lidard', 'DevicePolicy', 'DeviceAllow'), ['closed', allowed], 'of the unit')
+    equal([can_open(''), can_open('DeviceAllow=' + allowed)], [False, True],
+          'can be opened without it, and with it')
+
+
+@case('lidard stopped, the modules go; and the crew saw nothing wrong')
+def device_ends():
+    need_modules()
+    end_crew()
+    must('systemctl', 'stop', 'lidard')
+    # in this order: while lidar_ring has a channel of it, lidar_sim is in use
+    must('modprobe', '-r', *MODULES)
+    check(not os.path.exists('/dev/lidar0'), '/dev/lidar0 is still there')
+    os.unlink(config_folder() + '/front.conf')
+    configure(**SENSORS)
+    must('systemctl', 'restart', 'lidard-roudi')
+    wait_for(lambda: is_active('lidard'), 'lidard to be started with it')
 
 
 @case('a mistake in the configuration: the start fails once, with the reason, and is not repeated')

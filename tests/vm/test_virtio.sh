@@ -8,8 +8,10 @@
 # kmod-stream and kmod-stop.  Four LIDARs in a guest: slices of 64 KiB, 1 MiB
 # and 64 MiB at 500 MB/s, into memory of either kind, and one over the short
 # queue of an entropy source that drops, shortens, stalls, and says what CRC each
-# slice must have; a fifth is unplugged under a reader.  Every page's word is checked, and what the guest's kernel
-# counts is held against what the process outside has produced.
+# slice must have; a fifth is unplugged under a reader, a sixth breaks its queue
+# and sleeps with the machine.
+# Every page's word is checked, and what the guest's kernel counts is held
+# against what the process outside has produced.
 #
 # How fast it went is printed and not judged: that is the machine's affair.
 set -u
@@ -72,6 +74,16 @@ unplug_and_plug() { # serial
 	run_stream "$1" slots=16
 }
 
+sleep_and_wake() { # serial
+	local ring device
+	ring=$(ring_of "$1") || exit 1
+	device=$(readlink -f "/sys/class/lidar/$ring/device")
+	# of all the PCI devices only this one: what carries the guest's files would not wake up
+	insmod "$modules/lidar_insomnia.ko" asleep="$(basename "${device%/*}")" || fail "cannot load lidar_insomnia"
+	"$here/virtio_owner.py" "/dev/$ring" suspended || fail "a machine that slept"
+	rmmod lidar_insomnia
+}
+
 # Bound to the guest's own driver, as any entropy source.
 free_entropy_source() {
 	local device
@@ -98,6 +110,8 @@ if [ -n "${LIDARD_IN_GUEST:-}" ]; then
 	kill_the_reader 64m
 	for serial in 64k 1m 64m short; do print_counts $serial; done
 	unplug_and_plug spare
+	"$here/virtio_owner.py" "/dev/$(ring_of bad)" broken || fail "a broken queue"
+	sleep_and_wake bad
 	rmmod lidar_ring || fail "cannot unload lidar_ring"
 	exit 0
 fi
@@ -126,11 +140,12 @@ lidar 64k --slice-bytes 65536 --slices-per-frame 64
 lidar 1m
 lidar 64m --slice-bytes 67108864 --slices-per-frame 1
 lidar spare
+lidar bad --bad-id 20
 lidar short --rate 20 --pattern full --crc --drop 10 --short 7 --stall 300@30
 guest=("$here/guest" --memory 3G --timeout 900
 	--qemu-arg=-object --qemu-arg=memory-backend-memfd,id=shared,size=3G,share=on
 	--qemu-arg=-numa --qemu-arg=node,memdev=shared)
-for name in 64k 1m 64m spare; do
+for name in 64k 1m 64m spare bad; do
 	device $name "vhost-user-fs-pci,tag=lidar:$name,queue-size=128"
 done
 device short vhost-user-rng-pci,addr=0x1e
@@ -155,7 +170,9 @@ for line in open(sys.argv[1] + '/out'):
     lost = host['dropped_no_buffer'] + host['dropped_fault'] + host['abandoned']
     right = (host['delivered'] == kernel['delivered'] + kernel['stopped']
              and host['produced'] == host['delivered'] + lost
-             and 0 <= kernel['no_slot'] + kernel['device'] <= lost and host['delivered'] > 0
+             and kernel['no_slot'] <= host['dropped_no_buffer']
+             and kernel['device'] <= host['dropped_fault'] + host['abandoned']
+             and host['delivered'] > 0
              and host['broken_queues'] == 0 and kernel['error'] == 0
              and (name != 'short' or (host['dropped_fault'] > 0 and host['shortened'] > 0)))
     print('account', name, 'adds up' if right else 'DOES NOT ADD UP', host)

@@ -51,6 +51,7 @@ static const char usage[] =
 	"  --drop N              lose every Nth slice\n"
 	"  --short N             write half of every Nth slice\n"
 	"  --stall MS@SEQ        stop for MS ms before slice SEQ, once\n"
+	"  --bad-id SEQ          give slice SEQ back under an id that is none, once\n"
 	"  --seconds N           stop producing after N seconds; 0: never (default)\n";
 
 struct vhost_lidar {
@@ -210,6 +211,9 @@ static int parse_option(int option, char *value, struct sensor_options *o)
 		return parse_number(value, UINT64_MAX, &o->short_every);
 	case 't':
 		return parse_stall(value, o);
+	case 'i':
+		o->has_bad_id = true;
+		return parse_number(value, UINT64_MAX, &o->bad_id_seq);
 	case 's':
 		return parse_number(value, 1000000, &o->seconds);
 	default:
@@ -229,6 +233,7 @@ static int parse(int argc, char **argv, struct sensor_options *o, const char **r
 		{"drop", required_argument, NULL, 'd'},
 		{"short", required_argument, NULL, 'h'},
 		{"stall", required_argument, NULL, 't'},
+		{"bad-id", required_argument, NULL, 'i'},
 		{"seconds", required_argument, NULL, 's'},
 		{NULL, 0, NULL, 0},
 	};

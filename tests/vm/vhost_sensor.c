@@ -16,6 +16,7 @@
 /* A slice is written in at least so many bytes at once, so as not to be woken for each page. */
 #define STEP_BYTES (256u << 10)
 #define TRAILER_MAGIC 0x5244494cu
+#define TRAILER_NO_SLOT (1u << 31)
 
 /* What follows the data; the driver knows it as struct lidar_ring_trailer. Little-endian. */
 struct trailer {
@@ -30,7 +31,7 @@ struct trailer {
 	uint16_t slice_count;
 	uint32_t bytes;
 	uint32_t crc32c;
-	uint64_t reserved;
+	uint64_t lost_no_slot;
 };
 
 _Static_assert(sizeof(struct trailer) == 64, "the driver's trailer has 64 bytes");
@@ -104,7 +105,8 @@ static uint64_t write_run(struct sensor *s, uint64_t most)
 static struct trailer describe(const struct sensor *s)
 {
 	uint32_t per_frame = s->options.slices_per_frame;
-	uint32_t index = s->seq % per_frame, flags = LIDAR_RING_DESC_FRAME | LIDAR_RING_DESC_TICKS;
+	uint32_t index = s->seq % per_frame, flags = LIDAR_RING_DESC_FRAME | LIDAR_RING_DESC_TICKS |
+						   TRAILER_NO_SLOT;
 
 	if (s->options.crc)
 		flags |= LIDAR_RING_DESC_CRC;
@@ -123,11 +125,22 @@ static struct trailer describe(const struct sensor *s)
 		.slice_count = htole16(per_frame),
 		.bytes = htole32(s->bytes),
 		.crc32c = htole32(s->crc32c),
+		.lost_no_slot = htole64(s->no_buffer),
 	};
+}
+
+/* The buffer to give back: not the slice's own if a fault has it so. */
+static uint16_t head_of_slice(struct sensor *s)
+{
+	if (!s->options.has_bad_id || s->seq != s->options.bad_id_seq)
+		return s->chain.head;
+	s->options.has_bad_id = false;
+	return UINT16_MAX;
 }
 
 static void end_slice(struct sensor *s)
 {
+	uint16_t head = head_of_slice(s);
 	const struct chain_segment *last = &s->chain.segments[s->chain.count - 1];
 	struct trailer trailer = describe(s);
 	void *to = guest_memory_at(&s->guest->memory, last->guest, sizeof(trailer));
@@ -141,7 +154,7 @@ static void end_slice(struct sensor *s)
 		return;
 	}
 	memcpy(to, &trailer, sizeof(trailer));
-	device_queue_give(&s->guest->queue, s->chain.head, s->bytes + sizeof(trailer));
+	device_queue_give(&s->guest->queue, head, s->bytes + sizeof(trailer));
 	s->account.delivered++;
 	s->account.delivered_bytes += s->bytes;
 	s->account.shortened += s->is_short;
@@ -271,6 +284,7 @@ static uint64_t next_slice(struct sensor *s, uint64_t now_ns)
 		return UINT64_MAX;
 	} else if (s->options.rate) {
 		lose_slice(s, &s->account.dropped_no_buffer);
+		s->no_buffer++;
 	} else {
 		s->waiting = !device_queue_ask_kick(&s->guest->queue);
 		return s->waiting ? UINT64_MAX : 0;
@@ -318,7 +332,7 @@ void sensor_follow(struct sensor *s)
 	abandon_slice(s);
 	s->starts = s->guest->starts;
 	s->begun = s->parked = false;
-	s->seq = 0;
+	s->seq = s->no_buffer = 0;
 }
 
 bool sensor_waits(const struct sensor *s)

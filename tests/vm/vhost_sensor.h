@@ -34,6 +34,8 @@ struct sensor_options {
 	bool crc;
 	uint64_t drop_every, short_every; /* slices; 0: never */
 	uint64_t stall_ns, stall_seq; /* before that slice */
+	bool has_bad_id;
+	uint64_t bad_id_seq; /* give that slice back under an id that is none, once */
 	uint64_t seconds; /* of production; 0: for ever */
 };
 
@@ -55,7 +57,7 @@ struct sensor {
 	bool waiting; /* for a kick */
 	bool done; /* the seconds are over */
 	uint64_t begun_ns, next_ns; /* when the next slice begins */
-	uint64_t seq;
+	uint64_t seq, no_buffer; /* slices since the start, and those lost for want of a buffer */
 	/* the slice being written */
 	bool writing;
 	bool is_short;
