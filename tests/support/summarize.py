@@ -80,11 +80,14 @@ LINES_OF_A_FAILURE = 15
 
 
 def why_it_failed(entry):
-    """The last lines that accuse; the last lines of all if none does."""
+    """The last lines that accuse; if none does, how far it came and the last lines of all."""
     lines = (entry.get("stdout", "") + "\n" + entry.get("stderr", "")).splitlines()
+    passed = [line for line in lines if line.startswith("ok ")]
     lines = [line for line in lines if line.strip() and not line.startswith("ok ")]
     accusing = [line for line in lines if SAYS_WHY.search(line)]
-    return (accusing or lines)[-LINES_OF_A_FAILURE:]
+    if accusing:
+        return accusing[-LINES_OF_A_FAILURE:]
+    return [f"the last that passed: {passed[-1]}"] * bool(passed) + lines[-LINES_OF_A_FAILURE:]
 
 
 def read_results(paths):

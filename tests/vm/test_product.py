@@ -76,8 +76,9 @@ def stage(folder):
 def outside():
     with tempfile.TemporaryDirectory(prefix='lidard-product-') as folder:
         stage(folder)
-        done = subprocess.run([os.path.join(HERE, 'guest'), '--systemd', '--memory', '3G',
-                               '--timeout', '1500', '--share', folder, '--', 'python3', '-B',
+        # lidard-trace attaches while everything runs
+        done = subprocess.run([os.path.join(HERE, 'guest'), '--systemd', '--one-thread',
+                               '--memory', '3G', '--timeout', '1500', '--share', folder, '--', 'python3', '-B',
                                folder + '/test_product.py', *sys.argv[1:]], check=False)
     if done.returncode == 77:
         print('1..0 # SKIP needs a virtual machine')
