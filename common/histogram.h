@@ -80,17 +80,25 @@ static inline void histogram_add(struct lidard_histogram *h, uint64_t value_ns)
 		__atomic_store_n(&h->max_ns, value_ns, __ATOMIC_RELAXED);
 }
 
-/** histogram_merge() - add to @sum what is in @h */
+/**
+ * histogram_merge() - add to @sum what is in @h
+ *
+ * @h may be written at the same time.  What comes of it always adds up: its
+ * count is that of the buckets, whatever @h counts.
+ */
 static inline void histogram_merge(struct lidard_histogram *sum, const struct lidard_histogram *h)
 {
+	uint64_t n;
 	unsigned int i;
 
-	sum->count += h->count;
 	sum->sum_ns += h->sum_ns;
 	if (h->max_ns > sum->max_ns)
 		sum->max_ns = h->max_ns;
-	for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++)
-		sum->buckets[i] += h->buckets[i];
+	for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++) {
+		n = __atomic_load_n(&h->buckets[i], __ATOMIC_RELAXED);
+		sum->count += n;
+		sum->buckets[i] += n;
+	}
 }
 
 /**

@@ -84,3 +84,22 @@ Test(histogram, an_empty_one_has_quantile_zero)
 
 	cr_assert_eq(histogram_quantile_ns(&h, 0.99), 0);
 }
+
+Test(histogram, what_is_merged_adds_up_even_while_the_writer_is_at_it)
+{
+	static struct lidard_histogram h, sum;
+	uint64_t in_buckets = 0;
+	unsigned int i;
+
+	histogram_add(&h, 100);
+	histogram_add(&h, 5000);
+	h.buckets[histogram_bucket(7000)]++; /* the next: not yet in the count */
+	histogram_merge(&sum, &h);
+	histogram_merge(&sum, &h);
+	for (i = 0; i < LIDARD_HISTOGRAM_BUCKETS; i++)
+		in_buckets += sum.buckets[i];
+	cr_assert_eq(in_buckets, 6);
+	cr_assert_eq(sum.count, in_buckets);
+	cr_assert_eq(sum.sum_ns, 2 * 5100);
+	cr_assert_eq(sum.max_ns, 5000);
+}
