@@ -9,22 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/broker_id.h"
 #include "common/cleanup.h"
-#include "common/clock.h"
+#include "daemon/lock_file.h"
 #include <iceoryx_binding_c/api.h>
 
 #define RUNTIME_NAME_MAX 100
 #define ANSWER_TIMEOUT_S 5
 /* Where iceoryx locks a runtime name, by flock(). */
 #define NAME_LOCK_FORMAT "/tmp/%s.lock"
-#define NAME_TIMEOUT_NS (3 * NSEC_PER_SEC)
-#define NAME_LOOK_NS (10 * NSEC_PER_MSEC)
 
 /* Exit status when iceoryx says it cannot go on: started again by the service manager. */
 #define EXIT_BROKER_FATAL 70
@@ -131,31 +128,19 @@ void broker_have_answer(void)
 	signal(SIGALRM, SIG_DFL);
 }
 
-/*
- * iceoryx ends the process if its name is locked. A predecessor that was killed
- * may live on for some milliseconds in a child that it was about to start, and
- * the lock with it.
- */
+/* iceoryx would end the process if its name is locked. */
 static int wait_for_name(const char *runtime_name, struct problem *problem)
 {
-	struct timespec pause = clock_to_timespec(NAME_LOOK_NS);
-	uint64_t end_ns = clock_now_ns() + NAME_TIMEOUT_NS;
 	char path[RUNTIME_NAME_MAX + sizeof(NAME_LOCK_FORMAT)];
 	CLEANUP(cleanup_fd) int fd = -1;
 
 	snprintf(path, sizeof(path), NAME_LOCK_FORMAT, runtime_name);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	/* another user's, for instance: iceoryx will say */
-	if (fd < 0)
+	if (fd < 0 || lock_file_take(fd) != -EWOULDBLOCK)
 		return 0;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-		if (clock_now_ns() >= end_ns)
-			return problem_set(problem, -EBUSY,
-					   "another process is registered with RouDi as %s (it holds %s)",
-					   runtime_name, path);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	return problem_set(problem, -EBUSY, "another process is registered with RouDi as %s (it holds %s)",
+			   runtime_name, path);
 }
 
 /* iceoryx lets children inherit its files, locks among them: no program we start is to keep them. */

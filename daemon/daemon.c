@@ -8,7 +8,6 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,6 +19,7 @@
 #include "daemon/broker_iox.h"
 #include "daemon/control.h"
 #include "daemon/device.h"
+#include "daemon/lock_file.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/status.h"
@@ -382,6 +382,7 @@ static int lock_state_dir(struct daemon *d, struct problem *problem)
 {
 	char path[PATH_MAX + 8], pid[16] = "";
 	CLEANUP(cleanup_fd) int fd = -1;
+	int r;
 
 	if (mkdir(d->config->state_dir, 0755) < 0 && errno != EEXIST)
 		return problem_set(problem, -errno, "cannot make state_dir = %s: %s",
@@ -390,7 +391,10 @@ static int lock_state_dir(struct daemon *d, struct problem *problem)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return problem_set(problem, -errno, "cannot open %s: %s", path, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	r = lock_file_take(fd);
+	if (r < 0 && r != -EWOULDBLOCK)
+		return problem_set(problem, r, "cannot lock %s: %s", path, strerror(-r));
+	if (r < 0) {
 		if (read(fd, pid, sizeof(pid) - 1) < 0)
 			pid[0] = '\0';
 		return problem_set(problem, -EBUSY, "another lidard is running (pid %.10s holds %s)", pid,

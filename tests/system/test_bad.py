@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be wrong around lidard, and what it says then: clearly, and to the right one."""
 import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -122,6 +123,20 @@ def second_lidard():
     reader.wait_slices(20)
     final = reader.finish()
     equal((final['violations'], final['skipped'], final['restarts']), (0, 0, 0), 'the reader')
+
+
+@case('what a child of a killed lidard still locks for a moment is waited for')
+def lock_of_a_child():
+    system = System(sensor('front'))
+    lock = os.readlink(next(path for path in glob.glob(f'/proc/{system.lidard.pid}/fd/*')
+                            if os.readlink(path).endswith('/lock')))
+    system.lidard.kill()
+    with open(lock, 'rb') as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        successor = Lidard(False, ready=False)
+        time.sleep(0.5)
+        check(successor.is_alive(), 'it did not wait: ' + successor.errors())
+    successor.wait_for_line('ready: accepting subscriptions')
 
 
 @case('a name that another process holds is waited for, then named; lidard ends with 1')
