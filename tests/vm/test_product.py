@@ -27,9 +27,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 IN_GUEST = 'LIDARD_IN_GUEST' in os.environ
 sys.path.insert(0, HERE if IN_GUEST else os.path.join(HERE, '..', 'system'))
 import harness
+import ouster
 from harness import Process, Reader, case, check, check_accounts, equal, note, wait_for
 
-STAGED = ['tests/vm/test_product.py', 'tests/system/harness.py', 'tests/system/sandbox.py', 'README.md']
+STAGED = ['tests/vm/test_product.py', 'tests/system/harness.py', 'tests/system/ouster.py',
+          'tests/system/sandbox.py', 'README.md']
+PROGRAMS = ['test_reader', 'udp_send']
 MODULES = ['lidar_ring', 'lidar_sim']
 READER = 'lidar-reader'
 STRANGER = 'lidar-guest'
@@ -70,7 +73,8 @@ def stage(folder):
     stage_modules(folder)
     for path in STAGED:
         shutil.copy(os.path.join(root, path), folder)
-    shutil.copy(harness.BUILD + '/tests/system/test_reader', folder)
+    for program in PROGRAMS:
+        shutil.copy(f'{harness.BUILD}/tests/system/{program}', folder)
 
 
 def outside():
@@ -140,7 +144,8 @@ def install():
     os.makedirs(harness.BIN)
     os.makedirs(harness.HERE + '/logs')
     os.chmod(harness.HERE, 0o755)
-    shutil.copy(HERE + '/test_reader', harness.BIN)
+    for program in PROGRAMS:
+        shutil.copy(f'{HERE}/{program}', harness.BIN)
 
 
 # ---- what the service manager knows ------------------------------------------
@@ -540,6 +545,33 @@ def end_crew():
 def crew_ends():
     end_crew()
     wait_for(lambda: harness.reserved(harness.get_status()) == 0, 'all reservations to come back')
+
+
+# ---- a sensor on the network ----------------------------------------------------
+
+@case('a sensor on the network, as README has it: systemd hands its socket over, also after a crash')
+def network():
+    curl, *commands, look = readme('## A sensor on the network')
+    check(curl.startswith('curl -o /etc/lidard/left.json '), curl)
+    ouster.write_metadata('/etc/lidard/left.json')
+    ouster.write_capture('/tmp/left.pcap', 600)
+    must('sh', '-ec', '\n'.join(commands))
+    left = Process('left', [f'{harness.BIN}/udp_send', '/tmp/left.pcap', '127.0.0.1:7502'])
+    text = must('sh', '-ec', look)
+    equal(len([line for line in text.splitlines() if line.startswith('frame ')]), 2,
+          'frames in what lidarctl echo said: ' + text[-500:])
+    reader, pid = Reader('left', '--check', user=READER), pid_of('lidard')
+    reader.wait_slices(3)
+    os.kill(pid, signal.SIGKILL)
+    wait_for_new('lidard', pid)
+    reader.wait_event('resumed')
+    equal(harness.find_sensor(harness.get_status(), 'left')['source'], 'udp', 'source')
+    equal(reader.finish()['violations'], 0, 'violations')
+    left.terminate()
+    must('systemctl', 'disable', '--now', 'lidard-left.socket')
+    os.unlink(config_folder() + '/left.conf')
+    must('systemctl', 'restart', 'lidard-roudi')
+    wait_for(lambda: is_active('lidard'), 'lidard to be started without it')
 
 
 # ---- a sensor behind the kernel module ------------------------------------------
