@@ -117,6 +117,36 @@ static const struct lidard_trace_drops no_drops;
 
 /* ---- Histograms and counters ---- */
 
+static __always_inline void drop(struct lidard_trace_drop_key *key, __u64 count)
+{
+	struct lidard_trace_drops *d;
+
+	d = bpf_map_lookup_elem(&drops, key);
+	if (!d) {
+		bpf_map_update_elem(&drops, key, &no_drops, BPF_NOEXIST);
+		d = bpf_map_lookup_elem(&drops, key);
+		if (!d)
+			return;
+	}
+	__sync_fetch_and_add(&d->count, count);
+	d->last_ns = bpf_ktime_get_ns();
+}
+
+/*
+ * A histogram for each CPU is much to ask for where nothing may sleep: the first values for a new
+ * one may find none.  Stacks are small: the key becomes the one it is as long as.
+ */
+_Static_assert(sizeof(struct lidard_trace_key) == sizeof(struct lidard_trace_drop_key) &&
+		       offsetof(struct lidard_trace_key, stage) ==
+			       offsetof(struct lidard_trace_drop_key, cause),
+	       "keys of the same layout");
+
+static __always_inline void not_counted(struct lidard_trace_key *key)
+{
+	key->stage = LIDARD_TRACE_NOT_COUNTED;
+	drop((struct lidard_trace_drop_key *)key, 1);
+}
+
 static __always_inline void add(struct lidard_trace_key *key, enum lidard_trace_stage stage,
 				__u64 value_ns)
 {
@@ -127,8 +157,10 @@ static __always_inline void add(struct lidard_trace_key *key, enum lidard_trace_
 	if (!h) {
 		bpf_map_update_elem(&latency, key, &empty_histogram, BPF_NOEXIST);
 		h = bpf_map_lookup_elem(&latency, key);
-		if (!h)
+		if (!h) {
+			not_counted(key);
 			return;
+		}
 	}
 	__sync_fetch_and_add(&h->buckets[histogram_bucket(value_ns) &
 					 (LIDARD_HISTOGRAM_BUCKETS - 1)], 1);
@@ -145,21 +177,6 @@ static __always_inline void add_between(struct lidard_trace_key *key,
 {
 	if (from_ns && to_ns)
 		add(key, stage, span(from_ns, to_ns));
-}
-
-static __always_inline void drop(struct lidard_trace_drop_key *key, __u64 count)
-{
-	struct lidard_trace_drops *d;
-
-	d = bpf_map_lookup_elem(&drops, key);
-	if (!d) {
-		bpf_map_update_elem(&drops, key, &no_drops, BPF_NOEXIST);
-		d = bpf_map_lookup_elem(&drops, key);
-		if (!d)
-			return;
-	}
-	__sync_fetch_and_add(&d->count, count);
-	d->last_ns = bpf_ktime_get_ns();
 }
 
 /* A thread becomes interesting with its first slice; lidard_sched.bpf.c then follows it. */

@@ -73,6 +73,8 @@ enum lidard_trace_cause {
 	LIDARD_TRACE_LOST_BEFORE = 16,
 	/** Times the source wanted memory and there was none: readers have it all. */
 	LIDARD_TRACE_NO_LOAN = 17,
+	/** Durations (not slices) in no histogram: the kernel had no memory for a new one. */
+	LIDARD_TRACE_NOT_COUNTED = 18,
 	/** Slices the device lost: 32 + enum lidar_cause (module lidar_ring). */
 	LIDARD_TRACE_DEVICE = 32,
 };

@@ -118,6 +118,8 @@ const char *trace_cause_name(unsigned int cause)
 		return "lost_before";
 	case LIDARD_TRACE_NO_LOAN:
 		return "no_loan";
+	case LIDARD_TRACE_NOT_COUNTED:
+		return "not_counted";
 	default:
 		return cause >= LIDARD_TRACE_DEVICE ? device_cause_name(cause - LIDARD_TRACE_DEVICE) :
 						      "unknown";
