@@ -75,6 +75,15 @@ static uint64_t drops_before(const struct latency_figures *before, const struct 
 	return 0;
 }
 
+static void print_drop(const struct lidard_trace_drop_key *key, uint64_t count, const char *eol)
+{
+	printf("%-16s %-20s ", key->reader.sensor, or_dash(key->reader.client));
+	if (key->cause == LIDARD_TRACE_NOT_COUNTED)
+		printf("not counted: %" PRIu64 " durations, no memory for their histograms%s", count, eol);
+	else
+		printf("lost: %" PRIu64 " %s%s", count, trace_cause_name(key->cause), eol);
+}
+
 /* Return: how many lines. */
 static size_t print_drops(const struct latency_figures *f, const struct latency_figures *before,
 			  const char *eol)
@@ -88,9 +97,7 @@ static size_t print_drops(const struct latency_figures *f, const struct latency_
 		/* fewer than before: the maps were begun anew meanwhile */
 		if (d->drops.count == old)
 			continue;
-		printf("%-16s %-20s lost: %" PRIu64 " %s%s", d->key.reader.sensor,
-		       or_dash(d->key.reader.client), d->drops.count - (d->drops.count > old ? old : 0),
-		       trace_cause_name(d->key.cause), eol);
+		print_drop(&d->key, d->drops.count - (d->drops.count > old ? old : 0), eol);
 		lines++;
 	}
 	return lines;

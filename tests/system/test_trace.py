@@ -389,6 +389,14 @@ def exact_quantile(stage, q):
     raise AssertionError('a histogram without its values')
 
 
+def write_drops(client, cause, count):
+    """As a BPF program writes them."""
+    key = struct.pack('32s32sII', b'front', client, cause, 0)
+    value = struct.pack('QQ', count, 1)
+    subprocess.run(['bpftool', 'map', 'update', 'pinned', PIN + '/drops', 'key', 'hex', *key.hex(' ').split(),
+                    'value', 'hex', *value.hex(' ').split()], check=True)
+
+
 @case('lidarctl latency shows the maps while lidard-trace runs, else the stamps, and says so')
 def shows():
     system = System(sensor('front', sim_hz=10))
@@ -415,6 +423,11 @@ def shows():
     only = figures('--client', 'nobody', '--sensor', 'front')
     equal({r['client'] for r in only['latencies']}, {''}, 'clients but nobody')
     reader.thaw()
+    write_drops(b'unlucky', NOT_COUNTED, 3)
+    said = lidarctl('--client', 'unlucky')[1]
+    check(re.search(r'^front +unlucky +not counted: 3 durations, no memory', said, re.M), said)
+    equal([(d['cause'], d['count']) for d in figures('--client', 'unlucky')['drops']],
+          [('not_counted', 3)], 'drops')
     watch = ('--watch', '--count', '2', '--interval', '0.2')
     for how, words in (((), 'every slice'), (('--histogram',), ' slices, half within '),
                        (watch, 'what came since the last picture')):
