@@ -497,6 +497,7 @@ def kill_roudi():
 def hang_roudi():
     turn, pid, roudi = turns() + 1, pid_of('lidard'), pid_of('lidard-roudi')
     os.kill(roudi, signal.SIGSTOP)
+    wait_for(lambda: 5 in harness.nice_of_children(pid), 'a probe of RouDi that gives way')
     wait_for_new('lidard-roudi', roudi)
     wait_for_new('lidard', pid)
     check(said('does not answer'), 'the journal does not say why')
