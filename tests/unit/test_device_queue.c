@@ -114,13 +114,34 @@ Test(device_queue, what_is_given_back_is_seen_and_interrupts_if_awaited)
 
 	*used_event = 1;
 	device_queue_give(&g->queue, 3, 100);
+	device_queue_tell(&g->queue);
 	cr_assert_eq(used[1], 1);
 	memcpy(&entry, used + 2, sizeof(entry));
 	cr_assert_eq(entry.id, 3);
 	cr_assert_eq(entry.len, 100);
 	cr_assert_lt(read(g->queue.call_fd, &count, sizeof(count)), 0);
 	device_queue_give(&g->queue, 2, 100);
+	device_queue_tell(&g->queue);
 	cr_assert_eq(read(g->queue.call_fd, &count, sizeof(count)), sizeof(count));
+}
+
+Test(device_queue, one_interrupt_tells_of_all_that_were_given_back_since_the_last)
+{
+	struct guest *g = new_guest(true);
+	uint16_t *used_event = (uint16_t *)(void *)(g->bytes + AVAIL_AT) + 2 + ENTRIES;
+	uint64_t count;
+
+	/* awaited is the first of three */
+	*used_event = 0;
+	device_queue_give(&g->queue, 0, 100);
+	device_queue_give(&g->queue, 1, 100);
+	device_queue_give(&g->queue, 2, 100);
+	cr_assert_lt(read(g->queue.call_fd, &count, sizeof(count)), 0);
+	device_queue_tell(&g->queue);
+	cr_assert_eq(read(g->queue.call_fd, &count, sizeof(count)), sizeof(count));
+	cr_assert_eq(count, 1);
+	device_queue_tell(&g->queue);
+	cr_assert_lt(read(g->queue.call_fd, &count, sizeof(count)), 0);
 }
 
 Test(device_queue, without_event_index_a_flag_keeps_interrupts_away)
@@ -130,9 +151,11 @@ Test(device_queue, without_event_index_a_flag_keeps_interrupts_away)
 
 	*(uint16_t *)(void *)(g->bytes + AVAIL_AT) = VRING_AVAIL_F_NO_INTERRUPT;
 	device_queue_give(&g->queue, 0, 1);
+	device_queue_tell(&g->queue);
 	cr_assert_lt(read(g->queue.call_fd, &count, sizeof(count)), 0);
 	*(uint16_t *)(void *)(g->bytes + AVAIL_AT) = 0;
 	device_queue_give(&g->queue, 0, 1);
+	device_queue_tell(&g->queue);
 	cr_assert_eq(read(g->queue.call_fd, &count, sizeof(count)), sizeof(count));
 }
 

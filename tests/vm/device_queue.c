@@ -135,24 +135,31 @@ static bool wants_interrupt(const struct device_queue *q)
 	if (!q->has_event_index)
 		return !(load(&q->avail[RING_FLAGS]) & VRING_AVAIL_F_NO_INTERRUPT);
 	return vring_need_event(load(&q->avail[used_event_place(q)]), q->next_used,
-				q->next_used - 1);
+				q->next_used - q->untold);
 }
 
 void device_queue_give(struct device_queue *q, uint16_t head, uint32_t bytes)
 {
 	struct vring_used_elem entry = {.id = head, .len = bytes};
-	const uint64_t one = 1;
 
 	memcpy(&q->used[RING_ENTRIES + q->next_used % q->entries * USED_ENTRY_WORDS], &entry,
 	       sizeof(entry));
 	q->next_used++;
+	q->untold++;
 	/* the entry, and the data, before the index: the driver reads in the other order */
 	__atomic_store_n(&q->used[RING_INDEX], q->next_used, __ATOMIC_RELEASE);
-	/* and the index before the question whether it is awaited, or both sides may sleep */
+}
+
+void device_queue_tell(struct device_queue *q)
+{
+	const uint64_t one = 1;
+
+	/* the index before the question whether it is awaited, or both sides may sleep */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->call_fd >= 0 && wants_interrupt(q) &&
 	    write(q->call_fd, &one, sizeof(one)) != sizeof(one))
 		q->broken = true;
+	q->untold = 0;
 }
 
 bool device_queue_ask_kick(struct device_queue *q)

@@ -48,6 +48,7 @@ struct device_queue {
 	const uint16_t *avail; /* flags, index, entries, used_event */
 	uint16_t *used; /* flags, index, then entries, then avail_event */
 	uint16_t next_avail, next_used;
+	uint16_t untold; /* given back since device_queue_tell() */
 	bool broken;
 };
 
@@ -58,8 +59,10 @@ struct device_queue {
 int device_queue_map(struct device_queue *q);
 /** Return: 1 and a chain, 0 if there is none, -EPROTO if the queue is broken. */
 int device_queue_take(struct device_queue *q, struct chain *ret_chain);
-/** Give a chain back, that many bytes written; interrupts the guest if it wants that. */
+/** Give a chain back, that many bytes written. */
 void device_queue_give(struct device_queue *q, uint16_t head, uint32_t bytes);
+/** Interrupt the guest, if it wants that, for all that was given back since the last time. */
+void device_queue_tell(struct device_queue *q);
 /** Ask for a kick with the next buffer. Return: there is one already. */
 bool device_queue_ask_kick(struct device_queue *q);
 

@@ -46,7 +46,8 @@ class Trial:
         self.loans = int(min(max(4, per_s / 20), 250))
         self.queue = int(min(max(2, per_s / 4), 250))
         self.held = 2
-        # nobody would have thousands of wake-ups a second
+        # nobody would have thousands of interrupts and wake-ups a second
+        self.interrupts = ['--interrupt-us', '1000'] if per_s > 1000 else []
         self.waits = ['--wait', 'poll', '--nap', 5] if per_s > 1000 else []
 
     def subscriber_slices(self):
@@ -123,6 +124,7 @@ def device(folder, trial):
     path = f'{folder}/lidar'
     process = subprocess.Popen([f'{harness.BUILD}/tests/vm/vhost-lidar', '--socket', path, '--rate',
                                 str(trial.mb_per_s), '--slice-bytes', str(trial.slice_bytes),
+                                *trial.interrupts,
                                 *(['--crc'] if trial.check == 'crc' else [])],
                                stdout=subprocess.PIPE, text=True)
     harness.wait_for(lambda: os.path.exists(path), 'vhost-lidar to listen')

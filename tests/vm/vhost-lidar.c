@@ -51,6 +51,7 @@ static const char usage[] =
 	"  --drop N              lose every Nth slice\n"
 	"  --short N             write half of every Nth slice\n"
 	"  --stall MS@SEQ        stop for MS ms before slice SEQ, once\n"
+	"  --interrupt-us N      at most one interrupt in N us; 0: one for each slice (default)\n"
 	"  --bad-id SEQ          give slice SEQ back under an id that is none, once\n"
 	"  --seconds N           stop producing after N seconds; 0: never (default)\n";
 
@@ -214,6 +215,10 @@ static int parse_option(int option, char *value, struct sensor_options *o)
 	case 'i':
 		o->has_bad_id = true;
 		return parse_number(value, UINT64_MAX, &o->bad_id_seq);
+	case 'u':
+		r = parse_number(value, 1000000, &n);
+		o->interrupt_ns = r < 0 ? 0 : n * 1000;
+		return r;
 	case 's':
 		return parse_number(value, 1000000, &o->seconds);
 	default:
@@ -233,6 +238,7 @@ static int parse(int argc, char **argv, struct sensor_options *o, const char **r
 		{"drop", required_argument, NULL, 'd'},
 		{"short", required_argument, NULL, 'h'},
 		{"stall", required_argument, NULL, 't'},
+		{"interrupt-us", required_argument, NULL, 'u'},
 		{"bad-id", required_argument, NULL, 'i'},
 		{"seconds", required_argument, NULL, 's'},
 		{NULL, 0, NULL, 0},

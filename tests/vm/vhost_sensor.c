@@ -155,6 +155,8 @@ static void end_slice(struct sensor *s)
 	}
 	memcpy(to, &trailer, sizeof(trailer));
 	device_queue_give(&s->guest->queue, head, s->bytes + sizeof(trailer));
+	if (!s->options.interrupt_ns)
+		device_queue_tell(&s->guest->queue);
 	s->account.delivered++;
 	s->account.delivered_bytes += s->bytes;
 	s->account.shortened += s->is_short;
@@ -303,6 +305,20 @@ static bool is_over(struct sensor *s, uint64_t now_ns)
 	return s->done;
 }
 
+/* Return: when to go on, if not for a slice then to tell of one. */
+static uint64_t tell_if_due(struct sensor *s, uint64_t now_ns, uint64_t wake)
+{
+	uint64_t due_ns = s->told_ns + s->options.interrupt_ns;
+
+	if (!s->guest->queue.untold)
+		return wake;
+	if (now_ns < due_ns)
+		return due_ns < wake ? due_ns : wake;
+	device_queue_tell(&s->guest->queue);
+	s->told_ns = now_ns;
+	return wake;
+}
+
 uint64_t sensor_run(struct sensor *s, uint64_t now_ns)
 {
 	uint64_t budget = PIECE_BYTES, wake = 0;
@@ -322,7 +338,7 @@ uint64_t sensor_run(struct sensor *s, uint64_t now_ns)
 		else
 			wake = next_slice(s, now_ns);
 	}
-	return wake ? wake : UINT64_MAX;
+	return tell_if_due(s, now_ns, wake ? wake : UINT64_MAX);
 }
 
 void sensor_follow(struct sensor *s)

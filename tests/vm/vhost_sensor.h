@@ -36,6 +36,7 @@ struct sensor_options {
 	uint64_t stall_ns, stall_seq; /* before that slice */
 	bool has_bad_id;
 	uint64_t bad_id_seq; /* give that slice back under an id that is none, once */
+	uint64_t interrupt_ns; /* at most one in this time; 0: one for each slice */
 	uint64_t seconds; /* of production; 0: for ever */
 };
 
@@ -57,6 +58,7 @@ struct sensor {
 	bool waiting; /* for a kick */
 	bool done; /* the seconds are over */
 	uint64_t begun_ns, next_ns; /* when the next slice begins */
+	uint64_t told_ns; /* the guest of slices; there may be more since */
 	uint64_t seq, no_buffer; /* slices since the start, and those lost for want of a buffer */
 	/* the slice being written */
 	bool writing;

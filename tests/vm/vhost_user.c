@@ -184,6 +184,7 @@ static int start(struct vhost_user *v)
 		return -EPROTO;
 	q->has_event_index = v->features & 1ull << VIRTIO_RING_F_EVENT_IDX;
 	q->broken = false;
+	q->untold = 0;
 	v->running = true;
 	v->starts++;
 	if (device_queue_map(q) == 0)
