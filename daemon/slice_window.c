@@ -158,8 +158,12 @@ void slice_window_cut_short(struct slice_window *w)
 
 	for (i = 0; w->cutter->ops->open_ended && i < w->open_count; i++) {
 		struct open_slice *s = open_at(w, i);
+		uint32_t columns = s->place.column_count;
 
 		cut_short(w, s->frame, &s->place);
+		/* its frame is forgotten: what came is there, and what did not is missing */
+		if (s->place.column_count < s->columns_received)
+			s->place.column_count = columns;
 	}
 }
 
