@@ -8,7 +8,6 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,8 +30,6 @@
 #define POOLS_TIMEOUT_NS (10 * NSEC_PER_SEC)
 /* A probe is a fork, an exec and a registration: some 10 ms. */
 #define PROBE_INTERVAL_NS (10 * NSEC_PER_SEC)
-/* No reader is to wait for it, whatever priority lidard has. */
-#define PROBE_NICE 5
 /* A predecessor that is dying stops its device within milliseconds. */
 #define DEVICE_BUSY_TIMEOUT_NS (2 * NSEC_PER_SEC)
 
@@ -67,8 +64,6 @@ static int start_probe(struct daemon *d)
 	d->probe_started_ns = clock_now_ns();
 	if (error)
 		d->probe_pid = 0;
-	else
-		setpriority(PRIO_PROCESS, (id_t)d->probe_pid, PROBE_NICE);
 	return -error;
 }
 

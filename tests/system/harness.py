@@ -7,7 +7,6 @@ the ends of all logs are shown.  Nothing here sleeps for a fixed time to let
 something happen: wait_for() looks for a condition until a deadline.
 """
 import contextlib
-import glob
 import json
 import os
 import shutil
@@ -186,17 +185,6 @@ class Process:
             lines = text.splitlines()
             for line in lines[-8:]:
                 print(f'#   {self.name}[{self.pid}] {kind}: {line[:300]}')
-
-
-def nice_of_children(pid):
-    """Return: how nice the processes are that it has started."""
-    found = []
-    for stat in glob.glob('/proc/[0-9]*/stat'):
-        with contextlib.suppress(OSError), open(stat, encoding='ascii', errors='replace') as f:
-            fields = f.read().rsplit(')', 1)[1].split()
-            if int(fields[1]) == pid:
-                found.append(int(fields[16]))
-    return found
 
 
 def run(*argv, user=None, environment=None, seconds=DEADLINE):

@@ -206,6 +206,17 @@ def limit(pid, name):
         return re.search(rf'^{name}\s+(\S+)', f.read(), re.M)[1]
 
 
+def nice_of_children(pid):
+    """Of the processes that it has started."""
+    found = []
+    for stat in glob.glob('/proc/[0-9]*/stat'):
+        with contextlib.suppress(OSError), open(stat, encoding='ascii', errors='replace') as f:
+            fields = f.read().rsplit(')', 1)[1].split()
+            if int(fields[1]) == pid:
+                found.append(int(fields[16]))
+    return found
+
+
 # ---- readers that live through it all ----------------------------------------
 
 crew = []
@@ -497,7 +508,8 @@ def kill_roudi():
 def hang_roudi():
     turn, pid, roudi = turns() + 1, pid_of('lidard'), pid_of('lidard-roudi')
     os.kill(roudi, signal.SIGSTOP)
-    wait_for(lambda: 5 in harness.nice_of_children(pid), 'a probe of RouDi that gives way')
+    wait_for(lambda: nice_of_children(pid), 'a probe of RouDi')
+    equal(nice_of_children(pid), [0], 'nice of the probe')
     wait_for_new('lidard-roudi', roudi)
     wait_for_new('lidard', pid)
     check(said('does not answer'), 'the journal does not say why')

@@ -34,7 +34,6 @@ from harness import (Failed, Reader, check, check_accounts, equal, find_sensor, 
 SECONDS = 3
 TRIALS = ['64:50:direct:words', '1024:60:copy:crc']
 MEMORY = '6G'
-LIDARD_NICE = -10  # as lidard.service has it
 
 
 class Trial:
@@ -84,7 +83,9 @@ def stream(trial, seconds):
                               device_mode=trial.mode, device_format='xyzirt',
                               slice_bytes=trial.slice_bytes, queue=trial.queue, held=trial.held,
                               subscriber_slices=trial.subscriber_slices()))
-    os.setpriority(os.PRIO_PROCESS, system.lidard.pid, LIDARD_NICE)
+    # as lidard.service has it
+    os.setpriority(os.PRIO_PROCESS, system.lidard.pid, -10)
+    os.sched_setscheduler(system.lidard.pid, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     readers = [reader_of(trial) for _ in range(3)]
     # what was lost while the programs were loaded is not the stream's
     for reader in readers:
