@@ -42,8 +42,8 @@
 
 #include "core.h"
 
-/* Slots with the device or next in line: 17 ms of data at 500 MB/s and 64 KiB. */
-#define LIDAR_VIRTIO_REQUESTS 128
+/* Slots with the device or next in line: 33 ms of data at 500 MB/s and 64 KiB. */
+#define LIDAR_VIRTIO_REQUESTS 256
 /* The device's clock is the host's CLOCK_MONOTONIC. */
 #define LIDAR_VIRTIO_CLOCK_HZ NSEC_PER_SEC
 /* Until another attempt to allocate a large descriptor table. */

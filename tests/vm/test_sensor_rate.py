@@ -131,7 +131,7 @@ def device(folder, trial):
     harness.wait_for(lambda: os.path.exists(path), 'vhost-lidar to listen')
     arguments = ['-object', f'memory-backend-memfd,id=shared,size={MEMORY},share=on',
                  '-numa', 'node,memdev=shared', '-chardev', f'socket,id=lidar,path={path}',
-                 '-device', 'vhost-user-fs-pci,chardev=lidar,tag=lidar:0,queue-size=128']
+                 '-device', 'vhost-user-fs-pci,chardev=lidar,tag=lidar:0,queue-size=256']
     return process, [f'--qemu-arg={a}' for a in arguments]
 
 

@@ -146,7 +146,7 @@ guest=("$here/guest" --memory 3G --timeout 900
 	--qemu-arg=-object --qemu-arg=memory-backend-memfd,id=shared,size=3G,share=on
 	--qemu-arg=-numa --qemu-arg=node,memdev=shared)
 for name in 64k 1m 64m spare bad; do
-	device $name "vhost-user-fs-pci,tag=lidar:$name,queue-size=128"
+	device $name "vhost-user-fs-pci,tag=lidar:$name,queue-size=256"
 done
 device short vhost-user-rng-pci,addr=0x1e
 "${guest[@]}" -- "$here/test_virtio.sh" "$modules" "$build" "$seconds" >"$work/out"

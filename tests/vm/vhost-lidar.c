@@ -8,7 +8,7 @@
  *
  *	-object memory-backend-memfd,id=m,size=2G,share=on -numa node,memdev=m
  *	-chardev socket,id=c,path=SOCKET
- *	-device vhost-user-fs-pci,chardev=c,tag=lidar:SERIAL,queue-size=128
+ *	-device vhost-user-fs-pci,chardev=c,tag=lidar:SERIAL,queue-size=256
  *
  * with the guest's memory for size.  Instead of the last, vhost-user-rng-pci
  * with nothing but the chardev works, too, slower (kmod/backend_virtio.c).
