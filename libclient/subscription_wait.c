@@ -42,13 +42,13 @@ static void look_at_control(struct lidard_subscription *s)
 }
 
 /* Return: as sleep_until(). */
-static int sleep_in_transport(struct lidard_subscription *s, uint64_t duration_ns)
+static int sleep_in_transport(struct lidard_subscription *s, uint64_t now_ns, uint64_t until_ns)
 {
 	int r;
 
-	if (duration_ns > CONTROL_PERIOD_NS)
-		duration_ns = CONTROL_PERIOD_NS;
-	r = s->port->ops->wait(s->port->handle, duration_ns);
+	if (until_ns - now_ns > CONTROL_PERIOD_NS)
+		until_ns = now_ns + CONTROL_PERIOD_NS;
+	r = s->port->ops->wait(s->port->handle, until_ns);
 	if (r == 0)
 		look_at_control(s);
 	return r < 0 ? r : 0;
@@ -78,7 +78,7 @@ static int sleep_until(struct lidard_subscription *s, uint64_t now_ns, uint64_t 
 	int r;
 
 	if (s->port && s->port->event_fd < 0)
-		r = sleep_in_transport(s, until_ns - now_ns);
+		r = sleep_in_transport(s, now_ns, until_ns);
 	else
 		r = sleep_on_fds(s, until_ns - now_ns);
 	if (LIDARD_PROBE_ENABLED(wake))

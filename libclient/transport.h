@@ -72,11 +72,12 @@ struct transport_ops {
 	/** Hot path. */
 	bool (*has_data)(struct transport_subscription *s);
 	/**
-	 * Sleep until there is data, timeout_ns at most; once there is an fd, better on that.
+	 * Sleep until there is data, to until_ns of CLOCK_MONOTONIC at most; once there is an
+	 * fd, better on that.
 	 * Return: 1 there may be data; 0 time is over; -EINTR a signal arrived;
 	 * -ENOTRECOVERABLE; as get_fd().
 	 */
-	int (*wait)(struct transport_subscription *s, uint64_t timeout_ns);
+	int (*wait)(struct transport_subscription *s, uint64_t until_ns);
 	/**
 	 * An eventfd that becomes readable with new data. Return: the fd, lent; negative errno.
 	 */

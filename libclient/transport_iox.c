@@ -460,9 +460,10 @@ static int iox_get_fd(struct transport_subscription *s)
 	return s->wake_fd;
 }
 
-static int wait_for_eventfd(struct transport_subscription *s, uint64_t timeout_ns)
+static int wait_for_eventfd(struct transport_subscription *s, uint64_t until_ns)
 {
-	struct timespec ts = clock_to_timespec(timeout_ns);
+	uint64_t now_ns = clock_now_ns();
+	struct timespec ts = clock_to_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
 	struct pollfd pfd = { .events = POLLIN };
 	eventfd_t value;
 
@@ -505,24 +506,27 @@ static int open_sleep(struct transport_subscription *s)
 	return r;
 }
 
-static int iox_wait(struct transport_subscription *s, uint64_t timeout_ns)
+static int iox_wait(struct transport_subscription *s, uint64_t until_ns)
 {
 	jmp_buf env;
 	int r;
 
 	if (s->wake_fd >= 0 || !life.isolated)
-		return wait_for_eventfd(s, timeout_ns);
+		return wait_for_eventfd(s, until_ns);
 	if (iox_guard_is_dead())
 		return -ENOTRECOVERABLE;
 	if (!s->sleep.waitset) {
 		r = open_sleep(s);
 		if (r < 0)
 			return r;
+		/* what came before has no notification */
+		if (iox_has_data(s))
+			return 1;
 	}
 	if (setjmp(env))
 		return -ENOTRECOVERABLE;
 	iox_guard_enter(&env);
-	r = iox_sleep_until_news(&s->sleep, s->port, timeout_ns);
+	r = iox_sleep_until_news(&s->sleep, until_ns);
 	iox_guard_leave();
 	return r;
 }

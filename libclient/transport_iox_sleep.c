@@ -106,20 +106,16 @@ void iox_sleep_close(struct iox_sleep *s, iox_sub_t port)
 	s->waitset = NULL;
 }
 
-int iox_sleep_until_news(struct iox_sleep *s, iox_sub_t port, uint64_t timeout_ns)
+int iox_sleep_until_news(struct iox_sleep *s, uint64_t until_ns)
 {
-	struct sleeper me = {
-		.sleep = s,
-		.deadline = clock_to_timespec(clock_now_ns() + timeout_ns),
-	};
+	/* it has no say: our sem_timedwait() takes the deadline instead */
+	static const struct timespec timeout = { .tv_sec = 1 };
+	struct sleeper me = { .sleep = s, .deadline = clock_to_timespec(until_ns) };
 	iox_notification_info_t info;
 	uint64_t missed, count;
 
-	/* what comes from here on has a notification of its own */
-	if (iox_sub_has_chunks(port))
-		return 1;
 	sleeper = &me;
-	count = iox_ws_timed_wait(s->waitset, clock_to_timespec(timeout_ns), &info, 1, &missed);
+	count = iox_ws_timed_wait(s->waitset, timeout, &info, 1, &missed);
 	sleeper = NULL;
 	if (me.interrupted)
 		return -EINTR;

@@ -51,10 +51,12 @@ int iox_sleep_open(struct iox_sleep *s, iox_sub_t port);
 void iox_sleep_close(struct iox_sleep *s, iox_sub_t port);
 
 /**
- * iox_sleep_until_news() - sleep unless there is data already
+ * iox_sleep_until_news() - sleep until data comes, or came since the last time
+ * @until_ns: CLOCK_MONOTONIC
  *
+ * What came before iox_sleep_open() is no news.
  * Return: 1 there may be data; 0 the time is over; -EINTR.
  */
-int iox_sleep_until_news(struct iox_sleep *s, iox_sub_t port, uint64_t timeout_ns);
+int iox_sleep_until_news(struct iox_sleep *s, uint64_t until_ns);
 
 #endif /* LIBCLIENT_TRANSPORT_IOX_SLEEP_H */
