@@ -4,10 +4,14 @@
 
     test_sensor_rate.py [SECONDS [TRIAL]...]    SECONDS for each (3)
 
-A TRIAL is KIB:MB_PER_S:MODE:CHECK, as 1024:500:direct:words. A process of the host
-(vhost-lidar) is the device of a guest; there lidard gives its loans to lidar_ring
+A TRIAL is KIB:MB_PER_S:MODE:CHECK[:DEVICE], as 1024:500:direct:words. A process of the
+host (vhost-lidar) is the device of a guest; there lidard gives its loans to lidar_ring
 (direct) or copies (copy), and each of three readers looks at the word at the start of
 every page (words), or at those and the CRC-32C of every slice (crc).
+
+With the DEVICE sim it is lidar_sim, in a guest of one processor that does an instruction
+in each nanosecond of its own clock, be this machine as slow and busy as it likes: what
+is lost there, a processor of 1 GHz would lose. It takes 15 times as long, or more.
 
 What is wrong, or is lost and not counted, fails. How much a machine can carry without
 loss is its own affair: losses are printed, by cause, and fail only with
@@ -38,7 +42,8 @@ MEMORY = '6G'
 
 class Trial:
     def __init__(self, text):
-        kib, rate, self.mode, self.check = text.split(':')
+        kib, rate, self.mode, self.check, *device = text.split(':')
+        self.has_sim = device == ['sim']
         self.text, self.slice_bytes, self.mb_per_s = text, int(kib) << 10, int(rate)
         # of the sensor's time: 50 ms in the device, a quarter of a second in each queue
         per_s = self.mb_per_s * 1e6 / self.slice_bytes
@@ -79,7 +84,12 @@ def get_lost(status, readers):
 
 def stream(trial, seconds):
     """Return: how many slices were lost."""
-    system = direct.up(sensor('front', source='device', device='/dev/lidar0', loans=trial.loans,
+    path = '/dev/lidar0'
+    if trial.has_sim:
+        path = direct.Sim(slice_bytes=trial.slice_bytes, pattern='words',
+                          crc=int(trial.check == 'crc'),
+                          rate_bytes_per_s=int(trial.mb_per_s * 1e6)).device
+    system = direct.up(sensor('front', source='device', device=path, loans=trial.loans,
                               device_mode=trial.mode, device_format='xyzirt',
                               slice_bytes=trial.slice_bytes, queue=trial.queue, held=trial.held,
                               subscriber_slices=trial.subscriber_slices()))
@@ -135,9 +145,16 @@ def device(folder, trial):
     return process, [f'--qemu-arg={a}' for a in arguments]
 
 
+def run_sim_trial(text, seconds, no_loss):
+    return direct.run_guest('test_sensor_rate.py', [text, str(seconds), no_loss], MEMORY,
+                            timeout=600 + 100 * seconds, more=['--count-instructions'])
+
+
 def run_trial(text, seconds):
     """Return: exit status of the guest."""
     no_loss = os.environ.get('LIDARD_NO_LOSS', '')
+    if Trial(text).has_sim:
+        return run_sim_trial(text, seconds, no_loss)
     with tempfile.TemporaryDirectory(prefix='lidard-rate-') as folder:
         process, arguments = device(folder, Trial(text))
         try:
