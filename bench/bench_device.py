@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a gigabyte from a device costs the CPU: read() and publish, lidard's copy, lidard direct.
 
-    bench_device.py [SECONDS [RATE]]    SECONDS for each size and way (LIDARD_BENCH_SECONDS,
-                                        or 6; under 2: of one size, with nothing to
-                                        take off, to see that it runs), RATE of slices a second (2000)
+    bench_device.py [--instructions] [SECONDS [RATE]]
+            SECONDS for each size and way (LIDARD_BENCH_SECONDS, or 6; under 2: of one size,
+            with nothing to take off, to see that it runs), RATE of slices a second (2000)
 
 In a guest with the modules loaded, one after the other: a virtual LIDAR whose
 data costs nothing to make, RouDi, and whoever takes its slices and publishes
@@ -19,6 +19,12 @@ lidard watches it): that is measured first, with one slice a second, and taken o
 in the column net.  ms/GB is of the process, nothing taken off.
 String instructions are off in the guest's CPU (tests/vm/guest), or emulation
 would make copies look dearer than they are.
+
+With --instructions a nanosecond of the guest is an instruction (tests/vm/guest
+--count-instructions), so what is printed as microseconds are thousands of instructions:
+the same however busy the machine is, and nothing about caches. RATE is 60 then, which
+one such processor can serve at every size, so that every slice of every size wakes
+whoever takes it.
 """
 import glob
 import os
@@ -100,40 +106,47 @@ def one(name, size, slices_per_s, seconds):
         direct.clean_up()
 
 
-def row(size, slices_per_s, seconds, idle_ns):
+def row(size, slices_per_s, seconds, idle_ns, digits):
     cost = {}
     for name in NAMES:
         slices, process_ns, machine_ns, _ = one(name, size, slices_per_s, seconds)
         slices = max(slices, 1)
         net_ns = max(process_ns - idle_ns[name], 1)
         cost[name] = (process_ns / slices, net_ns / slices)
-        print(f'{size >> 20:5d}  {name:8s} {slices:7d} {process_ns / slices / 1e3:12.0f} '
-              f'{net_ns / slices / 1e3:8.0f} {machine_ns / slices / 1e3:12.0f} '
+        print(f'{size >> 20:5d}  {name:8s} {slices:7d} {process_ns / slices / 1e3:12.{digits}f} '
+              f'{net_ns / slices / 1e3:8.{digits}f} {machine_ns / slices / 1e3:12.0f} '
               f'{process_ns / slices / size * 1e3:9.1f} {cost["read"][0] / cost[name][0]:10.1f} '
               f'{cost["read"][1] / cost[name][1]:6.1f}', flush=True)
 
 
-def inside(seconds, slices_per_s):
+def inside(seconds, slices_per_s, instructions):
     direct.prepare()
+    unit, digits = ('ki', 1) if instructions else ('us', 0)
     briefly = seconds < 2
     idle_ns = {name: 0 if briefly else one(name, 1 << 20, 1, seconds)[1] for name in NAMES}
     print(f'# {slices_per_s} slices a second, {seconds:.0f} s each, {os.cpu_count()} CPUs, '
           f'Linux {os.uname().release}, {time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}\n'
           f'# CPU, idle: '
           + ', '.join(f'{n} {ns / seconds / 1e6:.1f} ms/s' for n, ns in idle_ns.items())
-          + '\n#  MiB  way       slices   process us   net us   machine us    ms/GB   read/this    net')
+          + (', ki: 1000 instructions, ms: 1000 of them' if instructions else '')
+          + f'\n#  MiB  way       slices   process {unit}   net {unit}   machine {unit}    ms/GB'
+          '   read/this    net')
     for size in BRIEF_SIZES if briefly else SIZES:
-        row(size, slices_per_s, seconds, idle_ns)
+        row(size, slices_per_s, seconds, idle_ns, digits)
 
 
 def main():
-    seconds = float(sys.argv[1] if len(sys.argv) > 1 else os.environ.get('LIDARD_BENCH_SECONDS', 6))
-    slices_per_s = int(sys.argv[2] if len(sys.argv) > 2 else 2000)
+    words = [word for word in sys.argv[1:] if word != '--instructions']
+    instructions = len(words) < len(sys.argv) - 1
+    seconds = float(words[0] if words else os.environ.get('LIDARD_BENCH_SECONDS', 6))
+    slices_per_s = int(words[1]) if len(words) > 1 else 60 if instructions else 2000
     if IN_GUEST:
-        inside(seconds, slices_per_s)
+        inside(seconds, slices_per_s, instructions)
     else:
-        sys.argv[1:] = [str(seconds), str(slices_per_s)]
-        direct.outside('bench_device.py', memory='4G')
+        flag = ['--instructions'] if instructions else []
+        direct.outside('bench_device.py', memory='4G',
+                       arguments=[*flag, str(seconds), str(slices_per_s)],
+                       more=['--count-instructions'] if instructions else [])
 
 
 if __name__ == '__main__':

@@ -89,6 +89,7 @@ def inside(plan):
 def outside(plan):
     turns = len(plan['sizes']) * (plan['rounds'] * len(plan['ways']) + len(plan['once']))
     direct.outside('device_guest.py', memory='4G', arguments=[json.dumps(plan)],
+                   more=['--count-instructions'] if plan['instructions'] else [],
                    timeout=int(300 + turns * (60 + 3 * plan['seconds'])))
 
 

@@ -7,6 +7,8 @@ contenders of the same run, at the same work, says little about the machine.
 import collections
 import json
 
+import suite_instructions
+
 KEYS = {'name', 'suite', 'figure', 'of', 'over', 'where', 'least', 'usual', 'most', 'brief'}
 # value: None where it was not measured, with the reason in @why
 Judged = collections.namedtuple('Judged', 'ratio value verdict why')
@@ -28,7 +30,8 @@ def cpu_all(row):
 
 
 FIGURES = {'cpu_sending': cpu_sending, 'cpu_all': cpu_all, 'p50_us': lambda row: row['p50_us'],
-           'ns_per_point': lambda row: row['ns_per_point']}
+           'ns_per_point': lambda row: row['ns_per_point'],
+           'instructions_all': suite_instructions.count_all}
 
 
 def read_baseline(path):
@@ -48,12 +51,14 @@ def read_baseline(path):
 
 
 def find(rows, ratio, contender):
-    """Return: the row and None, or None and why there is none."""
+    """Return: the row and None, or None and why there is none, or no row can be."""
     wanted = ratio['where'] | {'suite': ratio['suite'], 'contender': contender}
     for row in rows:
         if 'growth' in row or any(row.get(key) != value for key, value in wanted.items()):
             continue
-        return (None, f"{contender} failed: {row['error']}") if row['error'] else (row, None)
+        if row['error']:
+            return None, f"{contender} failed: {row['error']}"
+        return row, row.get('skipped')
     return None, f'{contender} was not measured'
 
 
@@ -62,6 +67,8 @@ def judge(rows, ratio):
     figures = []
     for name in (ratio['of'], ratio['over']):
         row, why = find(rows, ratio, name)
+        if row and why:
+            return Judged(ratio, None, 'not here', why)
         figure = FIGURES[ratio['figure']](row) if row else None
         if not figure:
             return Judged(ratio, None, 'missing', why or f'{name} has no {ratio["figure"]}')

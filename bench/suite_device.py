@@ -25,6 +25,8 @@ SCAN_SECONDS = 0.2
 QUICK_SCAN_SECONDS = 0.05
 # as in bench_device.py: more than can be taken of large ones, so that nobody sleeps
 HZ = 2000
+# one processor that does an instruction in a nanosecond serves so many of each size
+INSTRUCTIONS_HZ = 60
 # of ordinary memory's speed: a slot that is mapped uncached has a hundredth of it
 SCAN_LEAST = 0.8
 
@@ -44,7 +46,8 @@ CONTENDERS = [
 ONCE = ('lidard-copy', 'lidard-direct')
 INSTRUCTIONS = ['user_instructions', 'system_instructions']
 # what its rows have besides; of them those that have a median, and so a spread
-FIGURES = ['cpu_s_per_gb_machine', 'us_per_slice', *(f'{name}_per_gb' for name in INSTRUCTIONS)]
+FIGURES = ['cpu_s_per_gb_machine', 'us_per_slice', *(f'{name}_per_gb' for name in INSTRUCTIONS),
+           'instructions_per_gb', 'instructions_per_slice']
 KEYS = [*FIGURES, 'slices', 'over_memory', 'guest', 'skipped']
 
 
@@ -67,11 +70,16 @@ def make_growth(_):
 
 def make_plan(plan):
     """What bench/device_guest.py is to do."""
-    ways = [name for name in names() if not plan.only or name in plan.only]
+    ways = [name for name in names() if (not plan.only or name in plan.only) and
+            not (plan.instructions and name == 'scan')]
     sizes = sorted({size for size, _ in plan.shapes or []})
-    return {'sizes': sizes or (QUICK_SIZES if plan.quick else SIZES), 'rounds': plan.rounds,
+    return {'sizes': sizes or (QUICK_SIZES if plan.quick else SIZES),
+            'instructions': plan.instructions,
+            # what is counted is the same each time
+            'rounds': 1 if plan.instructions else plan.rounds,
             'ways': [way for way in ways if way not in ONCE],
-            'once': [way for way in ways if way in ONCE], 'hz': HZ,
+            'once': [way for way in ways if way in ONCE],
+            'hz': INSTRUCTIONS_HZ if plan.instructions else HZ,
             'seconds': plan.seconds or SECONDS,
             'scan_seconds': QUICK_SCAN_SECONDS if plan.quick else SCAN_SECONDS}
 
@@ -112,21 +120,38 @@ def measure(plan, work):
     return guest or 'none', turns, why
 
 
-def figures_of(one):
+def times_of(one, gb):
+    return {'cpu_s_per_gb_producer': one['cpu_ns'] / 1e9 / gb,
+            'cpu_s_per_gb_machine': one['machine_cpu_ns'] / 1e9 / gb,
+            'us_per_slice': one['cpu_ns'] / 1e3 / one['slices'],
+            'gb_per_s': one['bytes'] / one['duration_ns']}
+
+
+def instructions_of(plan, one):
+    """In all; None: nobody counted."""
+    if plan.instructions:
+        return one['cpu_ns']
+    counted = [one[name] for name in INSTRUCTIONS]
+    return None if None in counted else sum(counted)
+
+
+def figures_of(plan, one):
     """Of one turn of a contender that streams."""
-    gb = one['bytes'] / 1e9
-    figures = {'cpu_s_per_gb_producer': one['cpu_ns'] / 1e9 / gb,
-               'cpu_s_per_gb_machine': one['machine_cpu_ns'] / 1e9 / gb,
-               'us_per_slice': one['cpu_ns'] / 1e3 / one['slices'],
-               'gb_per_s': one['bytes'] / one['duration_ns'],
-               'loss_pct': None if one['lost'] is None else
-                   100 * one['lost'] / (one['lost'] + one['slices'])}
+    gb, instructions = one['bytes'] / 1e9, instructions_of(plan, one)
+    # a clock that counts instructions tells no times
+    figures = {} if plan.instructions else times_of(one, gb)
+    figures['loss_pct'] = None if one['lost'] is None else \
+        100 * one['lost'] / (one['lost'] + one['slices'])
     for name in INSTRUCTIONS:
         figures[f'{name}_per_gb'] = None if one[name] is None else one[name] / gb
+    if instructions is not None:
+        figures.update(instructions_per_gb=instructions / gb,
+                       instructions_per_slice=instructions / one['slices'])
     return figures
 
 
-def make_empty(plan, contender, size, error=None, skipped=None, hz=HZ):
+def make_empty(plan, contender, size, error=None, skipped=None, hz=None):
+    hz = (INSTRUCTIONS_HZ if plan.instructions else HZ) if hz is None else hz
     row = rows.make_failure('device', plan.machine, contender,
                             {'bytes': size, 'hz': hz, 'subscribers': 1}, error)
     row.update(dict.fromkeys(KEYS), skipped=skipped)
@@ -136,7 +161,7 @@ def make_empty(plan, contender, size, error=None, skipped=None, hz=HZ):
 def make_row(plan, guest, contender, size, turns):
     row = make_empty(plan, contender, size)
     row.update(rounds=len(turns), guest=guest, slices=sum(one['slices'] for one in turns))
-    figures = [figures_of(one) for one in turns]
+    figures = [figures_of(plan, one) for one in turns]
     rows.put_medians(row, figures, figures[0])
     return row
 
@@ -188,8 +213,8 @@ def run(plan):
                 yield group
 
 
-HEADER = ['| | CPU s/GB (spread) | whole machine | µs a slice (spread) | user instructions/GB | '
-          'system | GB/s | lost % |',
+HEADER = ['| | CPU s/GB (spread) | whole machine | µs a slice (spread) | instructions a slice | '
+          'a GB | GB/s | lost % |',
           '|---|---|---|---|---|---|---|---|']
 SCAN_HEADER = [f'| | GB/s (spread) | of ordinary memory (at least {SCAN_LEAST:g}) |',
                '|---|---|---|']
@@ -205,8 +230,8 @@ def to_line(row):
         return say_failure(row, 8)
     cells = [row['contender'], rows.say_spread(row, 'cpu_s_per_gb_producer', 3),
              rows.say(row['cpu_s_per_gb_machine'], 3), rows.say_spread(row, 'us_per_slice', 0),
-             rows.say(row['user_instructions_per_gb'], 0),
-             rows.say(row['system_instructions_per_gb'], 0), rows.say(row['gb_per_s'], 3),
+             rows.say(row['instructions_per_slice'], 0),
+             rows.say(row['instructions_per_gb'], 0), rows.say(row['gb_per_s'], 3),
              rows.say(row['loss_pct'], 1)]
     return '| ' + ' | '.join(cells) + ' |'
 
@@ -227,5 +252,5 @@ def to_table(group):
     if group[0]['contender'].startswith('scan'):
         return '\n'.join([f'**{size}, every byte read where it lies{guest}**', '', *SCAN_HEADER,
                           *map(to_scan_line, group), ''])
-    return '\n'.join([f"**{size} at {HZ} Hz from a device{guest}**", '', *HEADER,
+    return '\n'.join([f"**{size} at {group[0]['hz']} Hz from a device{guest}**", '', *HEADER,
                       *map(to_line, group), ''])

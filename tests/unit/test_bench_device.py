@@ -27,6 +27,7 @@ SCANNED = {'way': 'scan', 'slice_bytes': MIB, 'rounds': 5,
 def plan_of(**more):
     return types.SimpleNamespace(**{'machine': 'a machine', 'build': '/nowhere', 'only': None,
                                     'shapes': None, 'quick': False, 'rounds': 3, 'seconds': None,
+                                    'instructions': False,
                                     **more})
 
 
@@ -56,7 +57,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(suite_device.read_turns(text), ('a processor', [COUNTED]))
 
     def test_costs_are_for_a_gb_and_for_a_slice(self):
-        figures = suite_device.figures_of(COUNTED)
+        figures = suite_device.figures_of(plan_of(), COUNTED)
         self.assertAlmostEqual(figures['cpu_s_per_gb_producer'], 0.02)
         self.assertAlmostEqual(figures['cpu_s_per_gb_machine'], 0.08)
         self.assertAlmostEqual(figures['us_per_slice'], 20)
@@ -64,8 +65,9 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(figures['loss_pct'], 20)
         self.assertIsNone(figures['user_instructions_per_gb'])
         counted = COUNTED | {'user_instructions': 5000, 'lost': None}
-        self.assertAlmostEqual(suite_device.figures_of(counted)['user_instructions_per_gb'], 5000)
-        self.assertIsNone(suite_device.figures_of(counted)['loss_pct'])
+        figures = suite_device.figures_of(plan_of(), counted)
+        self.assertAlmostEqual(figures['user_instructions_per_gb'], 5000)
+        self.assertIsNone(figures['loss_pct'])
 
     def test_a_row_has_medians_their_spread_and_all_keys_of_every_row(self):
         turns = [COUNTED, COUNTED | {'cpu_ns': 40000000}, COUNTED]

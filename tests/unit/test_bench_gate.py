@@ -15,6 +15,7 @@ import judge
 import rows
 import suite_decode
 import suite_fanout
+import suite_instructions
 import suite_latency
 
 BASELINE = os.path.join(ROOT, 'bench', 'baseline.json')
@@ -26,6 +27,11 @@ def row(contender, sending, each=0.02, **other):
         'cpu_s_per_gb_producer': sending, 'cpu_s_per_gb_subscriber': each, 'p50_us': 50.0,
         'rounds': 3, 'spread': {}, 'machine': 'a machine'}
     return made | other
+
+
+def counted(contender, producer, each):
+    return row(contender, None, suite='instructions', instructions_per_frame_producer=producer,
+               instructions_per_frame_daemon=1000, instructions_per_frame_subscriber=each)
 
 
 USUAL = [row('lidard', 0.068, 0.024), row('iceoryx', 0.060, 0.020), row('pipe', 0.8, 0.27)]
@@ -109,6 +115,18 @@ class Gate(unittest.TestCase):
             decoder = memcpy | {'contender': 'hesai-xt16', 'ns_per_point': ns}
             self.assertEqual(self.gate([memcpy, decoder]).returncode, status)
 
+    def test_a_tenth_more_instructions_are_worse(self):
+        for name, producer, each, status in (('as it is', 32000, 18600, 0), ('dearer', 35000, 20500, 1)):
+            with self.subTest(name):
+                done = self.gate([counted('lidard', producer, each), counted('iceoryx', 26700, 15700)])
+                self.assertEqual(done.returncode, status)
+
+    def test_what_cannot_be_counted_here_is_said_and_is_no_failure(self):
+        cannot = {'skipped': 'needs a virtual machine', 'instructions_per_frame_producer': None}
+        done = self.gate([*USUAL, *(counted(name, 1, 1) | cannot for name in ('lidard', 'iceoryx'))])
+        self.assertEqual(done.returncode, 0)
+        self.assertIn('not here: needs a virtual machine', done.stdout)
+
     def test_a_baseline_that_is_none_is_refused(self):
         ratio = {'name': 'x', 'suite': 'fanout', 'figure': 'cpu_all', 'of': 'lidard', 'over': 'pipe',
                  'where': {}, 'least': 1, 'usual': 2, 'most': 3, 'brief': True}
@@ -137,13 +155,14 @@ class Judging(unittest.TestCase):
 
     def test_the_baseline_names_contenders_that_there_are(self):
         known = {'fanout': suite_fanout.names(), 'latency': suite_latency.names(),
-                 'decode': suite_decode.names()}
+                 'decode': suite_decode.names(), 'instructions': suite_instructions.names()}
         for ratio in judge.read_baseline(BASELINE):
             self.assertIn(ratio['of'], known[ratio['suite']])
             self.assertIn(ratio['over'], known[ratio['suite']])
 
     def test_what_is_brief_is_measured_by_a_brief_run(self):
         where = {'fanout': {'bytes': 1 << 20, 'hz': 500, 'subscribers': 4},
+                 'instructions': {'bytes': 1 << 20, 'hz': 500, 'subscribers': 4},
                  'decode': {'packets': 'made'}}
         brief = [r for r in judge.read_baseline(BASELINE) if r['brief']]
         self.assertTrue(brief)

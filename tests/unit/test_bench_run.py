@@ -21,7 +21,7 @@ class Arguments(unittest.TestCase):
         self.assertIn(sentence, done.stderr)
 
     def test_a_suite_that_does_not_exist_is_refused_by_name(self):
-        self.refused("no suite 'fanin': there is fanout, growth, copies, latency", 'fanin')
+        self.refused("no suite 'fanin': there is fanout, growth, instructions, copies, latency", 'fanin')
 
     def test_a_contender_that_does_not_exist_is_refused_by_name(self):
         self.refused("no contender 'tcp'", '--only', 'lidard,tcp')
