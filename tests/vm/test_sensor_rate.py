@@ -11,7 +11,7 @@ every page (words), or at those and the CRC-32C of every slice (crc).
 
 With the DEVICE sim it is lidar_sim, in a guest of one processor that does an instruction
 in each nanosecond of its own clock, be this machine as slow and busy as it likes: what
-is lost there, a processor of 1 GHz would lose. It takes 15 times as long, or more.
+is lost there, a processor of 1 GHz would lose. It takes five times as long.
 
 What is wrong, or is lost and not counted, fails. How much a machine can carry without
 loss is its own affair: losses are printed, by cause, and fail only with
@@ -32,8 +32,8 @@ if not IN_GUEST:
     sys.path.insert(0, os.path.join(HERE, '..', 'kmod'))
 import direct
 import harness
-from harness import (Failed, Reader, check, check_accounts, equal, find_sensor, find_subscriber,
-                     note, sensor)
+from harness import (Failed, Process, Reader, check, check_accounts, equal, find_sensor,
+                     find_subscriber, note, sensor)
 
 SECONDS = 3
 TRIALS = ['64:50:direct:words', '1024:60:copy:crc']
@@ -117,6 +117,9 @@ def stream(trial, seconds):
 
 def inside(text, seconds, no_loss):
     direct.prepare()
+    if Trial(text).has_sim:
+        # while nobody has work the guest's clock is the host's, and leaps if that is late
+        Process('never-idle', ['chrt', '--idle', '0', 'sh', '-c', 'while :; do :; done'])
     try:
         lost = stream(Trial(text), float(seconds))
         check(no_loss != '1' or not lost, f'{lost} slices lost')
