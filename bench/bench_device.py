@@ -21,8 +21,8 @@ String instructions are off in the guest's CPU (tests/vm/guest), or emulation
 would make copies look dearer than they are.
 
 With --instructions a nanosecond of the guest is an instruction (tests/vm/guest
---count-instructions), so what is printed as microseconds are thousands of instructions:
-the same however busy the machine is, and nothing about caches. RATE is 60 then, which
+--count-instructions), and the columns are thousands of instructions (ki): the same
+however busy the machine is, and nothing about caches. RATE is 60 then, which
 one such processor can serve at every size, so that every slice of every size wakes
 whoever takes it.
 """

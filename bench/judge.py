@@ -51,7 +51,7 @@ def read_baseline(path):
 
 
 def find(rows, ratio, contender):
-    """Return: the row and None, or None and why there is none, or no row can be."""
+    """Return: the row and None; None and why there is none; a row and why it has no figures."""
     wanted = ratio['where'] | {'suite': ratio['suite'], 'contender': contender}
     for row in rows:
         if 'growth' in row or any(row.get(key) != value for key, value in wanted.items()):

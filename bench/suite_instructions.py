@@ -50,12 +50,18 @@ def make_growth(_):
     return []
 
 
+def failure_of(name, work):
+    """What the line of a turn that failed begins with."""
+    return f"FAILED {name} {work['bytes']} {work['hz']} {work['subscribers']} "
+
+
 def turn_command(build, name, work, seconds):
     words = [f'{build}/tests/in-sandbox', f'--shm-bytes={suite_fanout.SHM_BYTES}', '--',
              f'{build}/bench/fanout/fanout', name, str(work['bytes']), str(work['hz']),
              str(work['subscribers']), str(seconds)]
     # who fails says so itself, in the last of its lines
-    return f'{shlex.join(words)} 2>/tmp/said || echo "FAILED {name} $(tail -n 1 /tmp/said)"'
+    return (f'{shlex.join(words)} 2>/tmp/said || '
+            f'echo "{failure_of(name, work)}$(tail -n 1 /tmp/said)"')
 
 
 def play(plan, turns):
@@ -92,8 +98,8 @@ def make_row(plan, work, counted):
 
 def find_row(plan, lines, name, work, status):
     for line in lines:
-        if line.startswith(f'FAILED {name} '):
-            return make_empty(plan, name, work, error=line.split(' ', 2)[2])
+        if line.startswith(failure_of(name, work)):
+            return make_empty(plan, name, work, error=line.removeprefix(failure_of(name, work)))
         if line.startswith('{'):
             counted = json.loads(line)
             if counted['contender'] == name and all(counted[key] == work[key] for key in work):

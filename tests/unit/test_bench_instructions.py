@@ -44,9 +44,17 @@ class Instructions(unittest.TestCase):
         self.assertIn('ended with 0', find([line('lidard', subscribers=16)])['error'])
 
     def test_who_failed_and_a_guest_that_did_say_so(self):
-        self.assertEqual(find(['FAILED lidard no memory'])['error'], 'no memory')
+        self.assertEqual(find(['FAILED lidard 1048576 500 4 no memory'])['error'], 'no memory')
         self.assertEqual(find(['half a li'], status=124)['error'], 'the guest ended with 124')
         self.assertEqual(find([line('lidard', taken=0)])['error'], 'no frame came')
+
+    def test_who_failed_at_other_work_has_not_failed_at_this(self):
+        self.assertIsNone(find(['FAILED lidard 1048576 500 1 no memory', line('lidard')])['error'])
+
+    def test_the_guest_says_it_as_it_is_read(self):
+        command = suite_instructions.turn_command('/build', 'lidard', WORK, 1)
+        said = f'|| echo "{suite_instructions.failure_of("lidard", WORK)}'
+        self.assertIn(said, command)
 
     def test_the_table_has_the_ratio(self):
         group = [find([line(name, producer_cpu_ns=cost)], name)
