@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What watching costs: the same stream with nobody watching, and with lidard-trace attached.
 
-    trace_cost.py [SECONDS]         for each phase (LIDARD_BENCH_SECONDS, or 2)
+    trace_cost.py [SECONDS [ROUNDS]]    for each phase (LIDARD_BENCH_SECONDS, or 2), and how often
 
 lidard with a synthetic sensor and four subscribers, at 500 and at 8000 slices a
 second, all in one run: nobody, lidard-trace --no-scheduler, lidard-trace, nobody
@@ -27,10 +27,11 @@ from test_trace import Trace
 
 # the sandbox runs this program once more, with the name of its case for an argument
 if len(sys.argv) > 1 and sandbox.MARK not in os.environ:
-    os.environ['LIDARD_BENCH_SECONDS'] = sys.argv[1]
+    for name, value in zip(('LIDARD_BENCH_SECONDS', 'LIDARD_BENCH_ROUNDS'), sys.argv[1:]):
+        os.environ[name] = value
 SECONDS = float(os.environ.get('LIDARD_BENCH_SECONDS', 2))
 # once, to see that it runs; the figures take more
-ROUNDS = 6 if SECONDS >= 2 else 1
+ROUNDS = int(os.environ.get('LIDARD_BENCH_ROUNDS', 12 if SECONDS > 1 else 1))
 SUBSCRIBERS = 4
 # the same bytes a second, in slices of 64 and of 4 KiB, of which a frame has at most 100
 RATES = {500: {'slice_bytes': '64K', 'sim_columns': 1024},
@@ -79,13 +80,16 @@ def cost():
                 found[way].append(phase(way, system, readers))
         # what else is busy on the machine only adds: the least is nearest to the truth
         least = {way: min(cpu for _, cpu in figures) for way, figures in found.items()}
+        nobody = statistics.median(cpu for _, cpu in found['nobody'])
         for way, figures in found.items():
             rate = statistics.median(r for r, _ in figures)
             median = statistics.median(c for _, c in figures)
             more = least[way] - least['nobody']
+            usual = median - nobody
             note(f'{wanted:5} slices/s wanted, {rate:7.0f} published, {way:8}: CPU '
-                 f'{100 * least[way]:6.2f} % at least (median {100 * median:.2f}), '
-                 f'{100 * more:+6.2f} % of a core, {more / rate * 1e9:+8.0f} ns a slice')
+                 f'{100 * least[way]:6.2f} % at least, {100 * median:.2f} by median; more than '
+                 f'with nobody: {100 * more:+.2f} and {100 * usual:+.2f} % of a core, '
+                 f'{more / rate * 1e9:+.0f} and {usual / rate * 1e9:+.0f} ns a slice')
         harness.end_processes()
         harness.clean_up()
 
