@@ -9,7 +9,8 @@ second, all in one run: nobody, lidard-trace --no-scheduler, lidard-trace, nobod
 again, and so on.  CPU is that of lidard and of the subscribers, by what the
 scheduler says, their time in the kernel and in its traps included; what the
 scheduler's tracepoints cost other programs of the machine is not in it.  Stamps
-are always on: they are part of every figure.
+are always on: they are part of every figure, and what they are of it bench_stamps
+says, which runs first.
 """
 import glob
 import os
@@ -68,8 +69,16 @@ def phase(way, system, readers):
     return found
 
 
+def tell_stamps():
+    status, told = harness.run(f'{harness.BUILD}/bench/bench_stamps')
+    harness.equal(status, 0, 'bench_stamps')
+    for line in told.splitlines():
+        note(f'stamps: {line.lstrip("# ")}')
+
+
 @case('what watching costs')
 def cost():
+    tell_stamps()
     for wanted, keys in RATES.items():
         system = System(sensor('front', sim_rate='31250K', subscriber_slices=512,
                                **keys))
