@@ -447,31 +447,30 @@ int BPF_USDT(on_take, const void *reader, const void *header, __u64 taken_ns)
 	return 0;
 }
 
-/* An argument costs as much as a histogram: those that only outliers need are fetched for them. */
-static __always_inline long read_release(struct pt_regs *ctx, struct lidard_slice_header *h,
-					 __u64 *ret_taken_ns)
+SEC("usdt")
+int BPF_USDT(on_release, const void *reader, const void *header, __u64 taken_ns, __u64 hold_ns)
 {
-	long header = 0, taken_ns = 0;
-
-	bpf_usdt_arg(ctx, 1, &header);
-	bpf_usdt_arg(ctx, 2, &taken_ns);
-	*ret_taken_ns = taken_ns;
-	return read_header(h, (const void *)header);
-}
-
-static __always_inline void report_release(struct pt_regs *ctx, const struct lidard_trace_key *key,
-					   const struct thread *t, __u64 hold_ns)
-{
-	struct lidard_slice_header h = {};
+	struct lidard_trace_settings *s;
+	struct lidard_trace_key key = {};
 	struct lidard_trace_outlier *o;
-	__u64 number, taken_ns;
+	struct lidard_slice_header h = {};
+	struct thread *t;
+	__u32 zero = 0;
+	__u64 number;
 
-	if (read_release(ctx, &h, &taken_ns) < 0)
-		return;
+	if (bpf_probe_read_user(&key.reader, sizeof(key.reader), reader) < 0)
+		return 0;
+	add(&key, LIDARD_TRACE_HOLD, hold_ns);
+	t = this_thread();
+	if (t)
+		t->release_ns = taken_ns + hold_ns;
+	s = bpf_map_lookup_elem(&settings, &zero);
+	if (!s || !s->hold_ns || hold_ns <= s->hold_ns || read_header(&h, header) < 0)
+		return 0;
 	o = begin_outlier(&number);
 	if (!o)
-		return;
-	describe(o, key, &h);
+		return 0;
+	describe(o, &key, &h);
 	o->taken_ns = taken_ns;
 	o->released_ns = taken_ns + hold_ns;
 	if (t) {
@@ -480,28 +479,6 @@ static __always_inline void report_release(struct pt_regs *ctx, const struct lid
 		o->subscriber = t->instead;
 	}
 	__sync_lock_test_and_set(&o->number, number);
-}
-
-SEC("usdt")
-int BPF_USDT(on_release, const void *reader)
-{
-	struct lidard_trace_settings *s;
-	struct lidard_trace_key key = {};
-	struct thread *t;
-	__u32 zero = 0;
-	long hold_ns;
-
-	if (bpf_probe_read_user(&key.reader, sizeof(key.reader), reader) < 0 ||
-	    bpf_usdt_arg(ctx, 3, &hold_ns) < 0)
-		return 0;
-	add(&key, LIDARD_TRACE_HOLD, hold_ns);
-	t = this_thread();
-	/* when the probe was reached, which is as good */
-	if (t)
-		t->release_ns = bpf_ktime_get_ns();
-	s = bpf_map_lookup_elem(&settings, &zero);
-	if (s && s->hold_ns && (__u64)hold_ns > s->hold_ns)
-		report_release(ctx, &key, t, hold_ns);
 	return 0;
 }
 
