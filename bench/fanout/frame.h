@@ -2,8 +2,11 @@
 /*
  * frame.h - a frame, so that whoever reads it knows whether it is whole
  *
- * Its first line says what it is, its last repeats the number, and every 4 KiB
- * begin with a mark that tells where in the frame it belongs.  Marks do not change
+ * Its first line says what it is, its last repeats the number, and in every 4 KiB
+ * there is a mark that tells where in the frame it belongs: each a line further
+ * into its 4 KiB than the one before, since lines at one place of many pages
+ * compete for the same few places of a cache, which a device's data, of which a
+ * reader reads all, do not.  Marks do not change
  * from frame to frame: memory that once was a frame is one again when head and
  * tail are stamped.  So a producer that hands on what a device wrote touches two
  * lines, and a subscriber one for each 4 KiB, whatever the size.
@@ -17,6 +20,7 @@
 
 #define FRAME_MAGIC 0x6c69646172667261ull
 #define FRAME_STEP 4096u
+#define FRAME_LINE 64u
 
 struct frame_head {
 	uint64_t magic;
@@ -34,6 +38,12 @@ struct frame_tail {
 static inline uint64_t frame_mark(uint64_t at)
 {
 	return FRAME_MAGIC ^ (at + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+/** Where in the frame the mark of its 4 KiB at @at lies. */
+static inline uint64_t frame_mark_at(uint64_t at)
+{
+	return at + at / FRAME_STEP * FRAME_LINE % FRAME_STEP;
 }
 
 static inline struct frame_tail *frame_get_tail(const void *frame, uint64_t bytes)
@@ -57,7 +67,8 @@ static inline void frame_fill(void *frame, uint64_t bytes)
 
 	memset(frame, 0x5a, bytes);
 	for (at = FRAME_STEP; at < bytes; at += FRAME_STEP)
-		memcpy((uint8_t *)frame + at, &(uint64_t){ frame_mark(at) }, sizeof(uint64_t));
+		memcpy((uint8_t *)frame + frame_mark_at(at), &(uint64_t){ frame_mark(at) },
+		       sizeof(uint64_t));
 	frame_get_tail(frame, bytes)->magic = FRAME_MAGIC;
 	head->bytes = bytes;
 	head->magic = FRAME_MAGIC;
@@ -82,7 +93,7 @@ static inline bool frame_is_whole(const void *frame, uint64_t bytes)
 	if (!frame_is_filled(frame, bytes))
 		return false;
 	for (at = FRAME_STEP; at < bytes; at += FRAME_STEP) {
-		memcpy(&mark, (const uint8_t *)frame + at, sizeof(mark));
+		memcpy(&mark, (const uint8_t *)frame + frame_mark_at(at), sizeof(mark));
 		wrong |= mark ^ frame_mark(at);
 	}
 	return wrong == 0 && tail->magic == FRAME_MAGIC && tail->seq == head->seq;
