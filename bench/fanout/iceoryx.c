@@ -4,6 +4,11 @@
  *
  * A chunk that is loaned, stamped and published; or ("iceoryx-copy") into which a
  * frame is copied before.  Same chunks as lidard's: aligned, a header beside them.
+ *
+ * Who asks for a chunk only once its frame is due mostly gets the one published
+ * last, and its lines are where they were in every cache.  A device writes before
+ * anybody knows of it, so its chunk is loaned while the last one is still read
+ * ("iceoryx-ahead", and lidard).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +24,8 @@ struct producer {
 	iox_pub_storage_t storage;
 	iox_pub_t port;
 	uint32_t bytes;
+	/* loaned ahead; NULL: not */
+	void *next;
 };
 
 struct subscriber {
@@ -59,6 +66,21 @@ static void publish(void *producer, void *frame)
 	struct producer *p = producer;
 
 	iox_pub_publish_chunk(p->port, frame);
+}
+
+static void *loan_ahead(void *producer)
+{
+	struct producer *p = producer;
+
+	return p->next ? p->next : loan(p);
+}
+
+static void publish_ahead(void *producer, void *frame)
+{
+	struct producer *p = producer;
+
+	iox_pub_publish_chunk(p->port, frame);
+	p->next = loan(p);
 }
 
 static void publish_copy(void *producer, void *frame)
@@ -118,6 +140,17 @@ const struct fanout_ops fanout_iceoryx = {
 	.producer_open = producer_open,
 	.loan = loan,
 	.publish = publish,
+	.subscriber_open = subscriber_open,
+	.take = take,
+	.release = release,
+};
+
+const struct fanout_ops fanout_iceoryx_ahead = {
+	.name = "iceoryx-ahead",
+	.setup = broker_setup,
+	.producer_open = producer_open,
+	.loan = loan_ahead,
+	.publish = publish_ahead,
 	.subscriber_open = subscriber_open,
 	.take = take,
 	.release = release,
