@@ -5,9 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
+
+/* The status as it was told last; empty: another message took its place. */
+static char told[NOTIFY_STATUS_MAX];
 
 /* each line of the datagram is an assignment: a status must not bring its own */
 static void flatten(char *text)
@@ -23,6 +27,7 @@ void notify_ready(const char *status)
 
 	snprintf(text, sizeof(text), "%s", status);
 	flatten(text);
+	told[0] = '\0';
 	sd_notifyf(0, "READY=1\nSTATUS=%s", text);
 }
 
@@ -35,11 +40,15 @@ void notify_status(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	flatten(text);
+	if (strcmp(text, told) == 0)
+		return;
+	snprintf(told, sizeof(told), "%s", text);
 	sd_notifyf(0, "STATUS=%s", text);
 }
 
 void notify_reloading(void)
 {
+	told[0] = '\0';
 	/* the time tells Type=notify-reload that this reload answers its signal */
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the configuration again",
 		   (unsigned long long)(clock_now_ns() / NSEC_PER_USEC));
@@ -47,6 +56,7 @@ void notify_reloading(void)
 
 void notify_stopping(void)
 {
+	told[0] = '\0';
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
 }
 

@@ -17,7 +17,7 @@
 /** notify_ready() - subscriptions are accepted; also ends notify_reloading() */
 void notify_ready(const char *status);
 
-/** notify_status() - the line that systemctl status shows */
+/** notify_status() - the line that systemctl status shows; told only if it is another one */
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** notify_reloading() - the configuration is being read again; notify_ready() must follow */

@@ -94,6 +94,24 @@ Test(notify, a_status_cannot_bring_assignments_of_its_own)
 	cr_assert_str_eq(received(), "READY=1\nSTATUS=b STOPPING=1");
 }
 
+Test(notify, a_status_is_told_once_until_something_else_is)
+{
+	notify_status("a");
+	cr_assert_str_eq(received(), "STATUS=a");
+	notify_status("a");
+	cr_assert_str_eq(received(), "");
+	notify_status("b");
+	cr_assert_str_eq(received(), "STATUS=b");
+	notify_reloading();
+	received();
+	notify_status("b");
+	cr_assert_str_eq(received(), "STATUS=b");
+	notify_ready("c");
+	received();
+	notify_status("b");
+	cr_assert_str_eq(received(), "STATUS=b");
+}
+
 Test(notify, reloading_carries_the_time_it_began)
 {
 	unsigned long long usec, before = clock_now_ns() / NSEC_PER_USEC;
