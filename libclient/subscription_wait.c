@@ -14,8 +14,12 @@
 #include "libclient/subscription.h"
 #include "lidard/probes.h"
 
-/* While it sleeps in the transport, how often wait() looks whether lidard is still there. */
-#define CONTROL_PERIOD_NS (50 * NSEC_PER_MSEC)
+/*
+ * While it sleeps in the transport, how often wait() looks whether lidard is still there.
+ * A little longer than a revolution of most sensors: whose slices come as often needs no
+ * other waking.
+ */
+#define CONTROL_PERIOD_NS (120 * NSEC_PER_MSEC)
 
 static void relax_cpu(void)
 {
