@@ -14,6 +14,11 @@
  *   sem_timedwait() several times a second; on its way it lowers those that
  *   have grown high because nobody waits.
  *
+ * The WaitSet walks the 256 flags of its condition variable, twice, to tell which
+ * of its ports has news, and that is most of what iceoryx does in a reader.  Here
+ * there is one port: so the first sleep is the WaitSet's, which shows its
+ * semaphore, and all others are on the semaphore itself.
+ *
  * A port is attached once and stays so: attaching takes the lock of its queue,
  * which stays locked for good if the publisher is killed inside publish().
  *

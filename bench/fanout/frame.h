@@ -6,10 +6,10 @@
  * there is a mark that tells where in the frame it belongs: each a line further
  * into its 4 KiB than the one before, since lines at one place of many pages
  * compete for the same few places of a cache, which a device's data, of which a
- * reader reads all, do not.  Marks do not change
- * from frame to frame: memory that once was a frame is one again when head and
- * tail are stamped.  So a producer that hands on what a device wrote touches two
- * lines, and a subscriber one for each 4 KiB, whatever the size.
+ * reader reads all, do not.  Marks do not change from frame to frame: memory that
+ * once was a frame is one again when head and tail are stamped.  So a producer
+ * that hands on what a device wrote touches two lines, and a subscriber one for
+ * each 4 KiB, whatever the size.
  */
 #ifndef BENCH_FANOUT_FRAME_H
 #define BENCH_FANOUT_FRAME_H
