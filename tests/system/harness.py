@@ -409,6 +409,14 @@ def find_sensor(status, name):
     return next((s for s in status['sensors'] if s['name'] == name), None)
 
 
+def await_finished(system, name):
+    """Readers may have the last slice before lidard ends its source. Return: the sensor."""
+    def look():
+        sensor = find_sensor(system.status(), name)
+        return sensor if sensor['state'] == 'finished' else None
+    return wait_for(look, f'{name} to be finished')
+
+
 def find_subscriber(status, process):
     """A reader's subscription, by its process."""
     return next((s for s in status['subscribers'] if s['pid'] == process.pid), None)

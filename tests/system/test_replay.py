@@ -6,8 +6,8 @@ import json
 import os
 
 import ouster
-from harness import (ABSENT, BIN, DATA, HERE, Reader, Skip, System, case, check, check_accounts, equal,
-                     find_sensor, main, run, sensor, wait_for)
+from harness import (ABSENT, BIN, DATA, HERE, Reader, Skip, System, await_finished, case, check,
+                     check_accounts, equal, find_sensor, main, run, sensor, wait_for)
 from ouster import close, compare
 
 CAPTURE = HERE + '/made-up.pcap'
@@ -44,8 +44,7 @@ def play_recording(path):
         if window and wanted['valid_columns'] == window[1] - window[0] + 1:
             equal(frame['partial'], False, f'frame {wanted["frame_id"]}: partial')
     equal(status, 0, 'exit status of lidarctl echo')
-    front = find_sensor(system.status(), 'front')
-    equal(front['state'], 'finished', 'state')
+    front = await_finished(system, 'front')
     equal(front['lost_packets'] + front['bad_packets'], 0, 'lost and bad packets')
     equal(front['packets'], expected['lidar_packets'], 'packets')
     check_accounts(system.status())
@@ -70,8 +69,7 @@ def play_velodyne(path, capture):
         for quantity, name in (('x', 'x'), ('y', 'y'), ('z', 'z'), ('range', 'range_m')):
             for figure in ('min', 'max', 'mean'):
                 close(frame[quantity][figure], wanted[name][figure], f'{where}{name}.{figure}')
-    front = find_sensor(system.status(), 'front')
-    equal(front['state'], 'finished', 'state')
+    front = await_finished(system, 'front')
     equal(front['packets'], expected['packets_1206'], 'packets')
     equal(front['ignored_packets'], sum(expected['other_datagrams(dstport/size)'].values()),
           'position packets, ignored')
@@ -123,8 +121,8 @@ def play_turns(path):
             equal(frame[what], 0, where + what)
         equal(frame['partial'], number in (0, len(frames) - 1), where + 'partial')
     equal(status, 0, 'exit status of lidarctl echo')
-    front = find_sensor(system.status(), 'front')
-    equal((front['state'], front['packets']), ('finished', expected['packets']), 'state, packets')
+    front = await_finished(system, 'front')
+    equal(front['packets'], expected['packets'], 'packets')
     equal(front['lost_packets'] + front['bad_packets'] + front['ignored_packets'], 0,
           'lost, bad and ignored packets')
     check_accounts(system.status())
@@ -200,7 +198,7 @@ def truncated():
     check(final['partial_slices'] > 0, 'no slice is flagged')
     for what in ('violations', 'skipped', 'lost', 'crc_wrong'):
         equal(final[what], 0, what)
-    equal(find_sensor(system.status(), 'front')['state'], 'finished', 'state')
+    await_finished(system, 'front')
     check_accounts(system.status())
 
 
@@ -242,7 +240,7 @@ def subscribers():
     for r in (first, second):
         equal(r.wait(), 0, 'exit status of a reader')
         equal(r.wait_final()['points'], 2 * ouster.POINTS, 'points')
-    equal(find_sensor(system.status(), 'front')['state'], 'finished', 'state')
+    await_finished(system, 'front')
 
 
 @case('at the pace of readers a slow one with a short queue loses nothing')
