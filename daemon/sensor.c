@@ -101,8 +101,8 @@ static void sensor_supply(struct sensor *s)
 		}
 		s->source->ops->lend(s->source, loan);
 		LIDARD_PROBE3(lend, s->config.name, bytes, s->sink->lent);
+		s->starved_since_ns = 0;
 	}
-	s->starved_since_ns = 0;
 }
 
 static int sensor_supply_again(struct loop_timer *timer)

@@ -7,6 +7,11 @@
  *
  *   new -> start -> { wants/lend/next }* -> stop -> start ... -> free
  *
+ * - wants() is asked before every next(). A device writes before anybody knows of
+ *   it, so its source wants loans ahead. One that writes itself, and can tell when
+ *   it will, wants a loan only then: that is mostly the memory published last,
+ *   whose lines caches still hold.
+ *
  * - next() never blocks and never waits for a loan: data that comes while no
  *   loan is at hand is dropped, newest first, and counted (source_drop()).
  * - A source writes into a loan only between lend() and the next() that
@@ -120,8 +125,8 @@ struct source_ops {
 	struct source *(*free)(struct source *s);
 	int (*get_fd)(struct source *s);
 	/**
-	 * Bytes the next loan should have, 0 if the source has enough loans.
-	 * Called after start() and after every lend() and next().
+	 * Bytes the next loan should have, 0 if the source needs none now.
+	 * Called after start(), before every next(), and after every lend() and next().
 	 */
 	size_t (*wants)(struct source *s);
 	/** Take a loan of at least wants() bytes. Hot path. */

@@ -18,10 +18,10 @@
  * shorter than TICK_NS are made together, on a grid of that width: waking up
  * costs more than copying a small slice.
  *
- * A slice takes its loan when its first step is due.  If there is none, the
+ * A slice wants its loan when its first step is due.  If there is none, the
  * slice is lost (SOURCE_DROP_NO_LOAN) and time goes on.  A source more than a
  * second behind skips whole revolutions (SOURCE_DROP_OVERRUN), so that the
- * loans at hand still fit the slices to come; less than that it makes up for
+ * loan at hand still fits the slice to come; less than that it makes up for
  * as fast as memory goes.
  *
  * Faults, for whoever tests what measures latency (sim_fill_delay_us,
@@ -29,9 +29,9 @@
  * sensor stands still meanwhile, or the next slice would be late as well and
  * show another delay than the one that was asked for.
  *
- * Loans: the list `lent` holds those for the slices to come, in order;
- * `filling` the one that is written.  All are the source's until next() hands
- * them out or stop() forgets them.  One thread: the daemon's loop.
+ * Loans: `lent` is that for the slice that is due, `filling` the one that is
+ * written.  Both are the source's until next() hands them out or stop() forgets
+ * them.  One thread: the daemon's loop.
  */
 #include "daemon/source.h"
 
@@ -65,8 +65,6 @@
 /** Rendering in advance takes so much of each next(). */
 #define WIND_NS       (2 * NSEC_PER_MSEC)
 #define BEHIND_MAX_NS NSEC_PER_SEC
-/** The slice being written and two to come. */
-#define LOANS_HELD 3u
 
 enum slice_state {
 	/** The next slice has not begun. */
@@ -108,7 +106,6 @@ struct source_sim {
 	/** Of the points written so far, where they are rendered live. */
 	uint32_t crc;
 	struct loan *lent;
-	uint32_t lent_count;
 };
 
 static struct source_sim *to_sim(struct source *s)
@@ -153,16 +150,13 @@ static void skip_frames(struct source_sim *sim, uint64_t now_ns)
 
 static void begin_slice(struct source_sim *sim, uint64_t now_ns)
 {
-	struct loan *loan = sim->lent;
+	struct loan *loan = STEAL(sim->lent);
 
 	if (!loan) {
 		source_drop(&sim->base, SOURCE_DROP_NO_LOAN, 1);
 		sim->state = SLICE_LOST;
 		return;
 	}
-	sim->lent = loan->next;
-	sim->lent_count--;
-	loan->next = NULL;
 	assert(loan->capacity_bytes >= sim_layout_slice_bytes(&sim->layout, sim->slice));
 	loan->header->first_byte_ns = now_ns;
 	sim->filling = loan;
@@ -328,7 +322,6 @@ static void sim_stop(struct source *s)
 	sim->state = SLICE_NONE;
 	sim->filling = NULL;
 	sim->lent = NULL;
-	sim->lent_count = 0;
 	sim->timer_fd = close_fd(sim->timer_fd);
 }
 
@@ -350,28 +343,20 @@ static int sim_get_fd(struct source *s)
 	return to_sim(s)->timer_fd;
 }
 
+/* hot path */
 static size_t sim_wants(struct source *s)
 {
 	struct source_sim *sim = to_sim(s);
-	uint32_t held = sim->lent_count + (sim->filling ? 1 : 0);
-	uint32_t begun = sim->state != SLICE_NONE ? 1 : 0;
 
-	if (held >= LOANS_HELD || held >= s->config->loans)
+	if (sim->lent || sim->state != SLICE_NONE || sim->origin_ns == 0 ||
+	    clock_now_ns() < due_ns(sim, step_end(sim)))
 		return 0;
-	return sim_layout_slice_bytes(&sim->layout, (sim->slice + begun + sim->lent_count) %
-							    sim->layout.slice_count);
+	return sim_layout_slice_bytes(&sim->layout, sim->slice);
 }
 
 static void sim_lend(struct source *s, struct loan *loan)
 {
-	struct source_sim *sim = to_sim(s);
-	struct loan **end = &sim->lent;
-
-	while (*end)
-		end = &(*end)->next;
-	loan->next = NULL;
-	*end = loan;
-	sim->lent_count++;
+	to_sim(s)->lent = loan;
 }
 
 /* Make one step if one is due. Return: as next(). Hot path. */
@@ -381,7 +366,7 @@ static int make_step(struct source_sim *sim, uint64_t now_ns, struct loan **ret_
 
 	if (sim->state == SLICE_WRITTEN || sim->state == SLICE_FILLED)
 		return now_ns < sim->resume_ns ? SOURCE_NONE : hand_out(sim, ret_loan);
-	/* lost slices cost nothing, so all that are due pass at once */
+	/* the steps of a lost slice cost nothing, so all that are due pass at once */
 	for (;;) {
 		uint32_t end = step_end(sim);
 		uint64_t at_ns = due_ns(sim, end);
@@ -405,7 +390,9 @@ static int make_step(struct source_sim *sim, uint64_t now_ns, struct loan **ret_
 			continue;
 		if (sim->state == SLICE_FILLING)
 			return hand_out(sim, ret_loan);
+		/* the next one's loan is to be asked for before it begins */
 		end_slice(sim);
+		return SOURCE_NONE;
 	}
 }
 

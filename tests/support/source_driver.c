@@ -118,6 +118,7 @@ int source_driver_next(struct source_driver *d, int timeout_ms, struct loan **re
 		if (poll(&p, 1, (int)((end_ns - begin_ns) / NSEC_PER_MSEC) + 1) <= 0)
 			continue;
 		cr_assert_eq(p.revents, POLLIN);
+		source_driver_lend(d);
 		begin_ns = clock_now_ns();
 		result = d->source->ops->next(d->source, ret_loan, &d->problem);
 		if (clock_now_ns() - begin_ns > d->longest_next_ns)

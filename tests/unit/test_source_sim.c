@@ -27,6 +27,8 @@ struct rig {
 	uint8_t *bytes;
 	uint64_t bytes_at[512];
 	unsigned int count;
+	/** Do not lend: as if readers had all. */
+	bool stingy;
 };
 
 /* Small and quick: 16 beams, 64 columns, 32 KiB a frame, 1000 frames a second. */
@@ -95,7 +97,7 @@ static void keep(struct rig *rig, struct loan *loan)
 	rig->count++;
 }
 
-/* One call of next(), once the fd says so. */
+/* Lend what is wanted, and call next(), once the fd says so. */
 static int step(struct rig *rig)
 {
 	struct pollfd p = {.fd = rig->source->ops->get_fd(rig->source), .events = POLLIN};
@@ -104,6 +106,8 @@ static int step(struct rig *rig)
 	int r;
 
 	cr_assert_eq(poll(&p, 1, WAIT_MS), 1, "the fd stays silent");
+	if (!rig->stingy)
+		lend_all(rig);
 	r = rig->source->ops->next(rig->source, &loan, &problem);
 	if (r == SOURCE_FILLED) {
 		keep(rig, loan);
@@ -114,10 +118,8 @@ static int step(struct rig *rig)
 
 static void take_slices(struct rig *rig, unsigned int count)
 {
-	while (rig->count < count) {
-		lend_all(rig);
+	while (rig->count < count)
 		cr_assert_geq(step(rig), 0);
-	}
 }
 
 static const struct lidard_point_xyzirt *points(const struct rig *rig, unsigned int slice)
@@ -402,10 +404,8 @@ Test(source_sim, a_slice_of_64_mib_fills_gradually, .timeout = 60)
 	rig_init(&rig, &config, 2);
 	/* with the first, all that is rendered in advance is done */
 	take_slices(&rig, 1);
-	while (rig.count < 2) {
-		lend_all(&rig);
+	while (rig.count < 2)
 		parts += step(&rig) == SOURCE_NONE;
-	}
 	cr_assert_eq(h->payload_bytes, LIDARD_SLICE_BYTES_MAX);
 	cr_assert_eq(h->slice_count, 1);
 	/* the loop looks at its other sources after a fraction of a millisecond's writing */
@@ -446,10 +446,8 @@ Test(source_sim, tiny_slices_do_not_wake_the_loop_one_by_one)
 	rig_init(&rig, &config, 4);
 	take_slices(&rig, 1);
 	begin_ns = clock_now_ns();
-	while (rig.count < 500) {
-		lend_all(&rig);
+	while (rig.count < 500)
 		idle += step(&rig) == SOURCE_NONE;
-	}
 	ticks = (clock_now_ns() - begin_ns) / (100 * NSEC_PER_USEC);
 	cr_assert(idle <= ticks + 2, "%u times nothing to do in %" PRIu64 " ticks", idle, ticks);
 	rig_deinit(&rig);
@@ -482,11 +480,11 @@ Test(source_sim, without_a_loan_the_slice_is_lost_and_counted)
 	rig_init(&rig, &config, 4);
 	stats = &rig.source->stats;
 	take_slices(&rig, 3);
-	/* lend nothing more: what was lent comes, then nothing */
+	rig.stingy = true;
 	while (stats->dropped[SOURCE_DROP_NO_LOAN] < 5)
 		cr_assert_geq(step(&rig), 0);
-	lost = stats->dropped[SOURCE_DROP_NO_LOAN];
-	cr_assert(rig.count <= 6);
+	cr_assert_eq(rig.count, 3);
+	rig.stingy = false;
 	take_slices(&rig, rig.count + 1);
 	lost = stats->dropped[SOURCE_DROP_NO_LOAN];
 	cr_assert_eq(rig.headers[rig.count - 1].lost_before, lost);
@@ -519,6 +517,12 @@ Test(source_sim, a_second_behind_whole_revolutions_are_skipped_and_counted)
 	rig_deinit(&rig);
 }
 
+static void begin_filling(struct rig *rig)
+{
+	while (rig->source->stats.fill_cpu_ns == 0)
+		cr_assert_eq(step(rig), SOURCE_NONE);
+}
+
 Test(source_sim, a_slice_half_filled_at_stop_is_counted)
 {
 	static struct rig rig;
@@ -529,9 +533,7 @@ Test(source_sim, a_slice_half_filled_at_stop_is_counted)
 	config.sim_hz = 1;
 	rig_init(&rig, &config, 4);
 	s = rig.source;
-	lend_all(&rig);
-	while (s->stats.fill_cpu_ns == 0)
-		cr_assert_eq(step(&rig), SOURCE_NONE);
+	begin_filling(&rig);
 	s->ops->stop(s);
 	cr_assert_eq(s->stats.dropped[SOURCE_DROP_STOPPED], 1);
 	cr_assert_eq(s->stats.produced, 1);
@@ -611,9 +613,7 @@ Test(source_sim, a_slice_that_is_delayed_at_stop_is_counted_once)
 		config.sim_ready_delay_us = faults & 2 ? 1000000 : 0;
 		rig_init(&rig, &config, 4);
 		s = rig.source;
-		lend_all(&rig);
-		while (s->stats.fill_cpu_ns == 0)
-			cr_assert_eq(step(&rig), SOURCE_NONE);
+		begin_filling(&rig);
 		s->ops->stop(s);
 		cr_assert_eq(s->stats.dropped[SOURCE_DROP_STOPPED], 1);
 		cr_assert_eq(s->stats.produced, 1);
@@ -621,19 +621,31 @@ Test(source_sim, a_slice_that_is_delayed_at_stop_is_counted_once)
 	}
 }
 
-Test(source_sim, few_loans_are_held_ahead)
+Test(source_sim, a_loan_is_wanted_once_its_slice_is_due)
 {
 	static struct rig rig;
 	struct sensor_config config = quick_config();
+	struct pollfd p = { .events = POLLIN };
+	uint64_t begin_ns;
+	size_t wants;
 
+	/* steps of 2 ms */
+	config.sim_hz = 1;
 	rig_init(&rig, &config, 16);
+	p.fd = rig.source->ops->get_fd(rig.source);
+	cr_assert_eq(rig.source->ops->wants(rig.source), 0, "before it has begun");
+	begin_ns = clock_now_ns();
+	cr_assert_eq(step(&rig), SOURCE_NONE);
+	wants = rig.source->ops->wants(rig.source);
+	cr_assert(wants == 0 || clock_now_ns() >= begin_ns + 2 * NSEC_PER_MSEC,
+		  "before a step is due");
+	cr_assert_eq(poll(&p, 1, WAIT_MS), 1);
 	lend_all(&rig);
-	cr_assert_eq(rig.pool.free_count, 13);
-	rig_deinit(&rig);
-	config.loans = 2;
-	rig_init(&rig, &config, 16);
+	cr_assert_eq(rig.pool.free_count, 15, "one, and that at once");
+	cr_assert_eq(step(&rig), SOURCE_NONE);
+	cr_assert_eq(poll(&p, 1, WAIT_MS), 1);
 	lend_all(&rig);
-	cr_assert_eq(rig.pool.free_count, 14);
+	cr_assert_eq(rig.pool.free_count, 15, "it is being filled");
 	rig_deinit(&rig);
 }
 
