@@ -24,6 +24,11 @@ int feed_start(struct feed *f);
 /** Idempotent. */
 void feed_stop(struct feed *f);
 
+/**
+ * Is a loan lent before its slice is due, as a device needs it? Or once it is, as
+ * a source has it that writes itself?
+ */
+bool feed_lends_ahead(const struct feed *f);
 /** Is there a slice? To be asked until there is none. Hot path. */
 bool feed_is_due(struct feed *f);
 /** What a device knows of the slice that is due, where the benchmark does. Hot path. */

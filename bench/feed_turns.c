@@ -58,6 +58,11 @@ void feed_stop(struct feed *f)
 	f->pace.fd = close_fd(f->pace.fd);
 }
 
+bool feed_lends_ahead(const struct feed *f)
+{
+	return true;
+}
+
 bool feed_is_due(struct feed *f)
 {
 	f->handed_out = !f->handed_out &&

@@ -5,7 +5,8 @@
  * Takes the place of source.c in bench-lidard, which otherwise is lidard: loop,
  * sensor, sink, control socket.  What is due is handed out in the loan at hand,
  * its header filled in, as a device does whose DMA costs no CPU; what is in the
- * payload, and when a slice is due, is the benchmark's affair (bench/feed.h).
+ * payload, when a slice is due, and whether its loan is there before, is the
+ * benchmark's affair (bench/feed.h).
  */
 #include "daemon/source.h"
 
@@ -25,6 +26,9 @@ struct source_pace {
 	int fd;
 	/* the next slice's */
 	struct loan *loan;
+	bool lends_ahead;
+	/* it is, and was not handed out yet */
+	bool due;
 };
 
 static struct source_pace *to_pace(struct source *s)
@@ -49,6 +53,7 @@ static void pace_stop(struct source *s)
 	feed_stop(p->feed);
 	p->fd = -1;
 	p->loan = NULL;
+	p->due = false;
 }
 
 static struct source *pace_free(struct source *s)
@@ -66,7 +71,12 @@ static int pace_get_fd(struct source *s)
 
 static size_t pace_wants(struct source *s)
 {
-	return to_pace(s)->loan ? 0 : s->config->slice_bytes;
+	struct source_pace *p = to_pace(s);
+
+	if (p->lends_ahead && !p->loan)
+		return s->config->slice_bytes;
+	p->due = p->due || feed_is_due(p->feed);
+	return p->due && !p->loan ? s->config->slice_bytes : 0;
 }
 
 static void pace_lend(struct source *s, struct loan *loan)
@@ -90,8 +100,10 @@ static int pace_next(struct source *s, struct loan **ret_loan, struct problem *p
 {
 	struct source_pace *p = to_pace(s);
 
-	if (!feed_is_due(p->feed))
+	/* wants() has asked */
+	if (!p->due)
 		return SOURCE_NONE;
+	p->due = false;
 	if (!p->loan) {
 		source_drop(s, SOURCE_DROP_NO_LOAN, 1);
 		return SOURCE_NONE;
@@ -132,6 +144,7 @@ int source_new(const struct sensor_config *config, struct source **ret_source,
 		free(p);
 		return problem_set(problem, -ENOENT, "no benchmark has started this");
 	}
+	p->lends_ahead = feed_lends_ahead(p->feed);
 	p->source.ops = &pace_ops;
 	p->source.config = config;
 	p->source.format = LIDARD_FORMAT_RAW;

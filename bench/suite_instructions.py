@@ -18,7 +18,7 @@ import suite_fanout
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGETS = suite_fanout.TARGETS
 # those that copy nothing: what a copy costs is a matter of memory
-NAMES = ['lidard', 'iceoryx', 'iceoryx-ahead', 'ring']
+NAMES = ['lidard', 'lidard-ahead', 'iceoryx', 'iceoryx-ahead', 'ring']
 # a processor of 1 GHz has to do for all processes
 SHAPES = [(64 << 10, 500), (1 << 20, 500), (50 << 20, 10)]
 QUICK_SHAPES = [(1 << 20, 500)]

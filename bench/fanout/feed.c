@@ -66,6 +66,11 @@ void feed_stop(struct feed *f)
 		f->due.fd = close_fd(f->due.fd);
 }
 
+bool feed_lends_ahead(const struct feed *f)
+{
+	return f->page->ahead;
+}
+
 bool feed_is_due(struct feed *f)
 {
 	/*

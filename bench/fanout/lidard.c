@@ -3,8 +3,11 @@
  * lidard.c - lidard: its daemon is the producer, subscribers use liblidard
  *
  * The producer is the whole daemon but for the source, which costs what its
- * frames cost: nothing where a device wrote into the loan ("lidard"), a copy
- * where it wrote elsewhere ("lidard-copy").  The daemon besides is RouDi.
+ * frames cost: nothing where they are written into the loan, a copy where a device
+ * wrote elsewhere ("lidard-copy").  A source that writes itself, as the simulator
+ * does, has its loan once a frame is due ("lidard", to be seen beside "iceoryx"); a
+ * device has it long before ("lidard-ahead", beside "iceoryx-ahead").  The daemon
+ * besides is RouDi.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +32,16 @@ static pid_t start_producer(struct fanout *f)
 	return pid;
 }
 
+static pid_t start_producer_ahead(struct fanout *f)
+{
+	f->page->ahead = 1;
+	return start_producer(f);
+}
+
 static pid_t start_copying_producer(struct fanout *f)
 {
 	f->page->copies = 1;
-	return start_producer(f);
+	return start_producer_ahead(f);
 }
 
 static _Noreturn void give_up(struct lidard_client *client)
@@ -93,6 +102,16 @@ const struct fanout_ops fanout_lidard = {
 	.has_sensors = true,
 	.setup = broker_setup,
 	.start_producer = start_producer,
+	.subscriber_open = subscriber_open,
+	.take = take,
+	.release = release,
+};
+
+const struct fanout_ops fanout_lidard_ahead = {
+	.name = "lidard-ahead",
+	.has_sensors = true,
+	.setup = broker_setup,
+	.start_producer = start_producer_ahead,
 	.subscriber_open = subscriber_open,
 	.take = take,
 	.release = release,

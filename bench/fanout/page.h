@@ -42,6 +42,8 @@ struct fanout_page {
 	uint32_t sensor_count;
 	/** lidard's producer: hold frames ready and copy them into loans. */
 	uint32_t copies;
+	/** lidard's producer: lend before a frame is due, not once it is. */
+	uint32_t ahead;
 	/** An eventfd by which a producer without a rate sleeps; the number is the same in all. */
 	int32_t credit_fd;
 	/* the driver's */

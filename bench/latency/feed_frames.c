@@ -111,6 +111,11 @@ void feed_stop(struct feed *f)
 	f->fd = close_fd(f->fd);
 }
 
+bool feed_lends_ahead(const struct feed *f)
+{
+	return true;
+}
+
 bool feed_is_due(struct feed *f)
 {
 	const struct slice *s = &f->filling;
