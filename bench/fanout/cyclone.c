@@ -109,7 +109,7 @@ static dds_entity_t new_topic(const struct fanout *f, dds_entity_t *ret_particip
 		     "topic");
 }
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct producer *p = fanout_alloc(sizeof(*p));
 	dds_entity_t participant, topic = new_topic(f, &participant);

@@ -54,8 +54,11 @@ struct fanout_ops {
 	void (*setup)(struct fanout *f);
 	/** In the driver: start a producer that is a program of its own. NULL: fanout_produce(). */
 	pid_t (*start_producer)(struct fanout *f);
-	/** In the producer's process. Return: what the two below are called with. */
-	void *(*producer_open)(const struct fanout *f);
+	/**
+	 * In the producer's process, for each sensor from 0 on.
+	 * Return: what the two below are called with for that sensor's frames.
+	 */
+	void *(*producer_open)(const struct fanout *f, unsigned int sensor);
 	/**
 	 * The contender's memory for a frame, with whatever was last in it: what subscribers
 	 * will read in place, or what the contender must be done with before it is used again.

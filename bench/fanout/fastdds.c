@@ -23,7 +23,7 @@ static struct fastdds_plan get_plan(const struct fanout *f)
 	};
 }
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct fastdds_plan plan = get_plan(f);
 

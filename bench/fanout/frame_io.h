@@ -42,7 +42,7 @@ static inline frame_io_pair *frame_io_new(const struct fanout *f)
 }
 
 /** A contender's producer_open(). */
-static inline void *frame_io_producer_open(const struct fanout *f)
+static inline void *frame_io_producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct frame_io_sender *s = fanout_alloc(sizeof(*s));
 

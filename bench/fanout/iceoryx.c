@@ -35,7 +35,7 @@ struct subscriber {
 	iox_ws_t waitset;
 };
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct producer *p = fanout_alloc(sizeof(*p));
 	iox_pub_options_t options;

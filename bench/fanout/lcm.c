@@ -74,7 +74,7 @@ static void setup(struct fanout *f)
 	close(fd);
 }
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct sender *s = fanout_alloc(sizeof(*s));
 

@@ -37,7 +37,7 @@ static void check(int r, const char *what)
 	_exit(EXIT_FAILURE);
 }
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct producer *p = fanout_alloc(sizeof(*p));
 

@@ -8,9 +8,29 @@
 #include "bench/fanout/fanout.h"
 #include "bench/fanout/ready.h"
 
-static void *get_frame(const struct fanout_ops *ops, void *producer, struct ready *ready)
+/* Where the frames of one sensor come from, and where they go. */
+struct sensor {
+	void *producer;
+	struct ready ready;
+	struct due due;
+};
+
+static void sensor_init(struct sensor *s, const struct fanout *f, unsigned int index)
 {
-	return ops->loan ? ops->loan(producer) : ready_next(ready);
+	s->producer = f->ops->producer_open(f, index);
+	if (!f->ops->loan && !ready_init(&s->ready, f->bytes)) {
+		fputs("no memory for frames\n", stderr);
+		_exit(EXIT_FAILURE);
+	}
+	if (due_init(&s->due, f->page, index) < 0) {
+		perror("timer");
+		_exit(EXIT_FAILURE);
+	}
+}
+
+static void *get_frame(const struct fanout_ops *ops, struct sensor *s)
+{
+	return ops->loan ? ops->loan(s->producer) : ready_next(&s->ready);
 }
 
 static void send(const struct fanout *f, void *producer, void *frame, uint64_t seq)
@@ -23,27 +43,27 @@ static void send(const struct fanout *f, void *producer, void *frame, uint64_t s
 	PAGE_SET(page->sent, page->sent + 1);
 }
 
+/* Sleeps until a frame may be due. */
+static void send_next(const struct fanout *f, struct sensor *s)
+{
+	uint64_t seq;
+	void *frame;
+
+	if (!due_next(&s->due, &seq))
+		return;
+	frame = get_frame(f->ops, s);
+	if (frame)
+		send(f, s->producer, frame, seq);
+}
+
 _Noreturn void fanout_produce(const struct fanout *f)
 {
-	void *producer = f->ops->producer_open(f), *frame;
-	struct ready ready = { 0 };
-	struct due due;
-	uint64_t seq;
+	struct sensor *sensors = fanout_alloc(f->sensors * sizeof(*sensors));
+	unsigned int i;
 
-	if (!f->ops->loan && !ready_init(&ready, f->bytes)) {
-		fputs("no memory for frames\n", stderr);
-		_exit(EXIT_FAILURE);
-	}
-	if (due_init(&due, f->page, 0) < 0) {
-		perror("timer");
-		_exit(EXIT_FAILURE);
-	}
+	for (i = 0; i < f->sensors; i++)
+		sensor_init(&sensors[i], f, i);
 	PAGE_SET(f->page->ready, 1);
-	for (;;) {
-		if (!due_next(&due, &seq))
-			continue;
-		frame = get_frame(f->ops, producer, &ready);
-		if (frame)
-			send(f, producer, frame, seq);
-	}
+	for (;;)
+		send_next(f, &sensors[0]);
 }

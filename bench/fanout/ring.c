@@ -60,7 +60,7 @@ static uint32_t *get_futex(struct ring *r)
 	return (uint32_t *)&r->published + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	return f->shared;
 }

@@ -46,7 +46,7 @@ static void *open_socket(int type, int limit_option, uint32_t queue)
 	return socket;
 }
 
-static void *producer_open(const struct fanout *f)
+static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct producer *p = fanout_alloc(sizeof(*p));
 
