@@ -2,6 +2,8 @@
 /*
  * iceoryx.c - iceoryx's C binding with nothing around it
  *
+ * A sensor is a publisher; several are of one process and one thread (produce.c).
+ *
  * A chunk that is loaned, stamped and published; or ("iceoryx-copy") into which a
  * frame is copied before.  Same chunks as lidard's: aligned, a header beside them.
  *
@@ -39,13 +41,17 @@ static void *producer_open(const struct fanout *f, unsigned int sensor)
 {
 	struct producer *p = fanout_alloc(sizeof(*p));
 	iox_pub_options_t options;
+	char name[16];
 
-	iox_runtime_init("fanout-producer");
+	/* once a process */
+	if (sensor == 0)
+		iox_runtime_init("fanout-producer");
 	iox_pub_options_init(&options);
 	options.historyCapacity = 0;
 	options.subscriberTooSlowPolicy = ConsumerTooSlowPolicy_DISCARD_OLDEST_DATA;
 	p->bytes = (uint32_t)f->bytes;
-	p->port = iox_pub_init(&p->storage, "fanout", "s0", "frames", &options);
+	snprintf(name, sizeof(name), "s%u", sensor);
+	p->port = iox_pub_init(&p->storage, "fanout", name, "frames", &options);
 	return p;
 }
 
@@ -98,7 +104,7 @@ static void *subscriber_open(const struct fanout *f, unsigned int index)
 {
 	struct subscriber *s = fanout_alloc(sizeof(*s));
 	iox_sub_options_t options;
-	char name[32];
+	char name[32], sensor[16];
 
 	snprintf(name, sizeof(name), "fanout-subscriber-%u", index);
 	iox_runtime_init(name);
@@ -106,7 +112,8 @@ static void *subscriber_open(const struct fanout *f, unsigned int index)
 	options.queueCapacity = f->queue;
 	options.historyRequest = 0;
 	options.queueFullPolicy = QueueFullPolicy_DISCARD_OLDEST_DATA;
-	s->port = iox_sub_init(&s->storage, "fanout", "s0", "frames", &options);
+	snprintf(sensor, sizeof(sensor), "s%u", index % f->sensors);
+	s->port = iox_sub_init(&s->storage, "fanout", sensor, "frames", &options);
 	while (iox_sub_get_subscription_state(s->port) != SubscribeState_SUBSCRIBED)
 		usleep(1000);
 	s->waitset = iox_ws_init(&s->waitset_storage);
@@ -136,6 +143,7 @@ static bool release(void *subscriber, const void *frame)
 
 const struct fanout_ops fanout_iceoryx = {
 	.name = "iceoryx",
+	.has_sensors = true,
 	.setup = broker_setup,
 	.producer_open = producer_open,
 	.loan = loan,

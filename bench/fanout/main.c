@@ -294,8 +294,10 @@ static void parse_sensors(const char *text, struct fanout *f)
 	f->sensors = (unsigned int)number("SENSORS", text, 1, LIDARD_SENSORS_MAX, "must be 1 to 32");
 	if (f->subscribers % f->sensors)
 		refuse("SENSORS", text, "must divide SUBSCRIBERS");
-	if (f->sensors > 1 && (!f->ops->has_sensors || f->hz == 0))
-		refuse("SENSORS", text, "only lidard has more than one, and with a rate");
+	if (f->sensors > 1 && !f->ops->has_sensors)
+		refuse("SENSORS", text, "this contender has only one");
+	if (f->sensors > 1 && f->hz == 0)
+		refuse("SENSORS", text, "more than one need a rate");
 }
 
 static void parse(char **argv, struct fanout *f, uint64_t *ret_seconds_ns)
