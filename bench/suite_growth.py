@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Suite growth: what one more sensor costs lidard's daemon.
+"""Suite growth: what one more sensor costs, lidard's daemon and whoever uses iceoryx directly.
 
-N sensors of one daemon, each with slices, a rate and a subscriber of its own.  A turn is
-one of suite fanout's (bench/fanout/main.c); turns of all N alternate in rounds, and each
-round begins with another.
+N sensors of one producer, each with slices, a rate and a subscriber of its own.  A turn is
+one of suite fanout's (bench/fanout/main.c); turns of all contenders and all N alternate in
+rounds, those of the same N next to each other, and each round begins with another.
 """
 import collections
 
@@ -19,7 +19,9 @@ QUICK_SECONDS = 0.3
 
 Contender = collections.namedtuple('Contender', 'name package about')
 CONTENDERS = [Contender('lidard', '-', 'N sensors of one daemon, 64 KiB at 500 Hz each, a '
-                        'subscriber for each')]
+                        'subscriber for each'),
+              Contender('iceoryx', '-', "the same with iceoryx's C binding: one thread, a "
+                        'publisher for each sensor')]
 # what its rows have besides; those of CPU have a spread
 PER_SLICE = {'producer_us_per_slice': 'producer_cpu_ns', 'daemon_us_per_slice': 'daemon_cpu_ns',
              'subscriber_us_per_slice': 'subscriber_cpu_ns'}
@@ -52,38 +54,39 @@ def make_row(machine, rounds):
     return row
 
 
-def make_failure(machine, work, error):
-    return rows.make_failure('growth', machine, 'lidard', dict.fromkeys(KEYS) | work, error)
+def make_failure(machine, contender, work, error):
+    return rows.make_failure('growth', machine, contender, dict.fromkeys(KEYS) | work, error)
 
 
-def play(plan, works):
-    """All rounds of all pieces of work. Return: a row for each."""
-    counted, failed = [[] for _ in works], {}
+def play(plan, turns):
+    """All rounds of all turns, which are (contender, work). Return: a row for each."""
+    counted, failed = [[] for _ in turns], {}
     seconds = plan.seconds or (QUICK_SECONDS if plan.quick else SECONDS)
     for number in range(plan.rounds):
-        for i in range(len(works)):
-            at = (i + number) % len(works)
+        for i in range(len(turns)):
+            at = (i + number) % len(turns)
             if at in failed:
                 continue
             try:
-                counted[at].append(suite_fanout.turn(plan.build, 'lidard', works[at], seconds))
+                counted[at].append(suite_fanout.turn(plan.build, *turns[at], seconds))
             except RuntimeError as e:
                 failed[at] = str(e)
-    return [make_failure(plan.machine, work, failed[at]) if at in failed
-            else make_row(plan.machine, counted[at]) for at, work in enumerate(works)]
+    return [make_failure(plan.machine, *turn, failed[at]) if at in failed
+            else make_row(plan.machine, counted[at]) for at, turn in enumerate(turns)]
 
 
 def run(plan):
     """Yields rows of the same slices. Without a rate sensors would have no cost of their own."""
+    chosen = [name for name in names() if not plan.only or name in plan.only]
     counts = plan.subscribers or (QUICK_SENSORS if plan.quick else SENSORS)
     for size, hz in plan.shapes or [(SIZE, HZ)]:
-        if hz and not (plan.only and 'lidard' not in plan.only):
-            yield play(plan, [{'bytes': size, 'hz': hz, 'subscribers': n, 'sensors': n}
-                              for n in counts])
+        works = [{'bytes': size, 'hz': hz, 'subscribers': n, 'sensors': n} for n in counts]
+        if hz and chosen:
+            yield play(plan, [(name, work) for work in works for name in chosen])
 
 
 def make_growth(made):
-    """By least squares: what each further sensor adds, to a slice's cost and to the daemon's."""
+    """By least squares: what each further sensor adds, to a slice's cost and to the producer's."""
     groups, growth = {}, []
     for row in made:
         if not row['error'] and row['producer_us_per_slice'] is not None:
@@ -101,14 +104,15 @@ def make_growth(made):
     return growth
 
 
-HEADER = ['| sensors | CPU µs a slice, daemon (spread) | RouDi | subscriber | daemon, % of a core '
-          '(spread) | p50 µs (spread) | p99 | max | lost % |', '|---' * 9 + '|']
+HEADER = ['| | sensors | CPU µs a slice, producer (spread) | RouDi | subscriber | producer, % of a '
+          'core (spread) | p50 µs (spread) | p99 | max | lost % |', '|---' * 10 + '|']
 
 
 def to_line(row):
     if row['error']:
-        return f"| {row['sensors']} | failed: {row['error']} |" + ' |' * 7
-    cells = [str(row['sensors']), rows.say_spread(row, 'producer_us_per_slice', 1),
+        return f"| {row['contender']} | {row['sensors']} | failed: {row['error']} |" + ' |' * 7
+    cells = [row['contender'], str(row['sensors']),
+             rows.say_spread(row, 'producer_us_per_slice', 1),
              rows.say(row['daemon_us_per_slice'], 1), rows.say(row['subscriber_us_per_slice'], 1),
              rows.say_spread(row, 'producer_core_pct', 1), rows.say_spread(row, 'p50_us'),
              rows.say(row['p99_us']), rows.say(row['max_us']), rows.say(row['loss_pct'], 1)]
