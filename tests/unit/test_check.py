@@ -103,6 +103,9 @@ class Folders(Check):
         os.symlink(f'{private}/build', f'{self.tree}/build')
         self.refused([(private, '0700')], 'system')
 
+    def test_what_is_built_is_for_others_whatever_the_umask(self):
+        self.assertIn('umask 0022', self.check('system', umask=0o077).stdout)
+
     def test_suites_that_stay_one_user_run_in_a_private_tree(self):
         os.chmod(self.tree, 0o700)
         self.goes_on('lint', 'unit', 'conformance')
