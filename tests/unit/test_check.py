@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What ./check says before it installs or builds anything."""
+import glob
 import os
 import shutil
 import subprocess
@@ -9,7 +10,16 @@ import unittest
 
 ROOT = os.environ.get('LIDARD_SOURCE_ROOT', os.path.join(os.path.dirname(__file__), '..', '..'))
 # in place of what installs packages: as far as a test lets it come
-INSTALL = '#!/bin/sh\necho "would install, umask $(umask)"\nexit 1\n'
+INSTALL = """#!/bin/sh
+echo "would install, umask $(umask)"
+echo "here: $PWD; others: $(setpriv --reuid=nobody --clear-groups ls .ci 2>&1)"
+echo "recordings: $(ls ../shared/lidar "$LIDARD_TEST_DATA" 2>&1)"
+exit 1
+"""
+
+
+def without(environment, name):
+    return {key: value for key, value in environment.items() if key != name}
 
 
 def make_folder(path, mode):
@@ -78,10 +88,32 @@ class Folders(Check):
         for arguments in ((), ('system',), ('sanitize',), ('--quick',)):
             self.refused([(self.tree, '0700')], *arguments)
 
-    def test_every_private_folder_above_is_named(self):
+    def test_below_private_folders_it_goes_on_where_others_can_enter(self):
         os.chmod(self.top, 0o750)
         os.chmod(f'{self.top}/a b', 0o710)
-        self.refused([(self.top, '0750'), (f'{self.top}/a b', '0710')], 'system')
+        for path in (f'{self.top}/a b/shared/lidar/near', f'{self.top}/far/off'):
+            make_folder(path, 0o755)
+        done = self.check('system', env=os.environ | {'LIDARD_TEST_DATA': f'{self.top}/far'})
+        self.assertEqual(done.stderr, '')
+        self.assertIn(f'check: {self.top} has mode 0750: ', done.stdout)
+        self.assertIn(f'here: {self.tree}; others: install-packages\n', done.stdout)
+        self.assertIn('off', done.stdout)
+        self.assertEqual(os.stat(self.top).st_mode & 0o777, 0o750)
+        self.assertNotIn('near', done.stdout, 'other recordings than those asked for')
+        done = self.check('system', env=without(os.environ, 'LIDARD_TEST_DATA'))
+        self.assertIn('near', done.stdout)
+        self.assertEqual(glob.glob('/run/lidard-check.*'), [])
+
+    def test_it_is_asked_for_the_same_below(self):
+        os.chmod(self.top, 0o700)
+        done = self.check('system', 'no such suite')
+        self.assertEqual((done.returncode, done.stdout), (2, ''))
+        self.goes_on('lint')
+
+    def test_a_private_tree_below_a_private_folder_is_refused(self):
+        os.chmod(self.top, 0o700)
+        os.chmod(self.tree, 0o700)
+        self.refused([(self.top, '0700'), (self.tree, '0700')], 'system')
 
     def test_to_list_a_folder_is_not_to_enter_it(self):
         os.chmod(self.tree, 0o704)
