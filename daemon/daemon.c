@@ -25,8 +25,13 @@
 #include "daemon/status.h"
 
 #define RUNTIME_NAME "lidard"
-#define HEALTH_INTERVAL_NS (250 * NSEC_PER_MSEC)
-/* RouDi's introspection speaks once a second. */
+/*
+ * Between two looks at RouDi. Each is a wake-up, which a sensor of 10 revolutions a second shows in
+ * its CPU time; and where a service manager runs both, that sees RouDi die at once.
+ */
+#define HEALTH_INTERVAL_NS NSEC_PER_SEC
+/* RouDi's introspection speaks once a second; this is between two looks if it has. */
+#define POOLS_INTERVAL_NS (250 * NSEC_PER_MSEC)
 #define POOLS_TIMEOUT_NS (10 * NSEC_PER_SEC)
 /* A probe is a fork, an exec and a registration: some 10 ms. */
 #define PROBE_INTERVAL_NS (10 * NSEC_PER_SEC)
@@ -105,6 +110,16 @@ static int lose_broker(struct daemon *d, const char *how)
 	return DAEMON_BROKER_LOST;
 }
 
+static void set_health_interval(struct daemon *d)
+{
+	uint64_t interval_ns = HEALTH_INTERVAL_NS;
+	uint64_t watchdog_ns = notify_watchdog_interval_ns() / 4;
+
+	if (watchdog_ns && watchdog_ns < interval_ns)
+		interval_ns = watchdog_ns;
+	loop_timer_set(&d->health_timer, interval_ns, interval_ns);
+}
+
 static int check_pools(struct daemon *d)
 {
 	struct broker_pool pools[BROKER_POOLS_MAX];
@@ -120,6 +135,7 @@ static int check_pools(struct daemon *d)
 		return DAEMON_POOLS_TOO_SMALL;
 	}
 	d->ready = true;
+	set_health_interval(d);
 	notify_ready("accepting subscriptions");
 	log_msg(LOG_INFO, NULL, 0, "ready: accepting subscriptions at %s", d->config->socket);
 	return 0;
@@ -477,7 +493,7 @@ static int daemon_open(struct daemon *d, struct problem *problem)
 	r = loop_timer_init(d->loop, &d->health_timer, health_tick);
 	if (r < 0)
 		return problem_set(problem, r, "cannot make a timer: %s", strerror(-r));
-	loop_timer_set(&d->health_timer, HEALTH_INTERVAL_NS / 10, HEALTH_INTERVAL_NS);
+	loop_timer_set(&d->health_timer, POOLS_INTERVAL_NS / 10, POOLS_INTERVAL_NS);
 	return 0;
 }
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What can be wrong around lidard, and what it says then: clearly, and to the right one."""
+import contextlib
 import fcntl
 import glob
 import os
+import re
 import shutil
 import signal
 import socket
@@ -459,6 +461,30 @@ def notify():
     equal(system.lidard.terminate(5), 0, 'exit status')
     manager.wait('STOPPING=1', after)
     reader.kill()
+
+
+def timer_intervals(process):
+    """Of its periodic timers, ns."""
+    found = set()
+    for path in glob.glob(f'/proc/{process.pid}/fdinfo/*'):
+        with contextlib.suppress(FileNotFoundError), open(path, encoding='utf-8') as info:
+            found |= {int(seconds) * 10**9 + int(ns) for seconds, ns in
+                      re.findall(r'it_interval: \((\d+), (\d+)\)', info.read())}
+    return found - {0}
+
+
+@case('the watchdog is told often enough, however short its time')
+def short_watchdog():
+    manager = NotifySocket()
+    system = System(sensor('front'))
+    for usec, interval_ns in ((20_000_000, 10**9), (2_000_000, 500_000_000),
+                              (400_000, 100_000_000)):
+        equal(system.lidard.terminate(5), 0, 'exit status')
+        after = len(manager.read())
+        system.environment = {'NOTIFY_SOCKET': manager.path, 'WATCHDOG_USEC': str(usec)}
+        system.restart_lidard()
+        manager.wait('WATCHDOG=1', after)
+        equal(timer_intervals(system.lidard), {interval_ns}, f'timers with a watchdog of {usec} us')
 
 
 @case('an abnormal client of the control socket harms nobody')
