@@ -144,7 +144,6 @@ static int check_pools(struct daemon *d)
 static int health_tick(struct loop_timer *timer)
 {
 	struct daemon *d = container_of(timer, struct daemon, health_timer);
-	struct broker_pool pools[BROKER_POOLS_MAX];
 	char status[256];
 	int r;
 
@@ -157,7 +156,6 @@ static int health_tick(struct loop_timer *timer)
 		return lose_broker(d, "does not answer");
 	if (!d->ready)
 		return check_pools(d);
-	broker_read_pools(d->broker, pools);
 	if (!d->probe_pid && clock_now_ns() - d->probe_started_ns > PROBE_INTERVAL_NS)
 		start_probe(d);
 	status_get_text(d, status, sizeof(status));
