@@ -116,10 +116,12 @@ class Gate(unittest.TestCase):
             self.assertEqual(self.gate([memcpy, decoder]).returncode, status)
 
     def test_a_tenth_more_instructions_are_worse(self):
-        for name, producer, each, status in (('as it is', 31500, 12430, 0), ('dearer', 34700, 13700, 1)):
-            with self.subTest(name):
-                done = self.gate([counted('lidard', producer, each), counted('iceoryx', 26000, 16800)])
-                self.assertEqual(done.returncode, status)
+        for way, usual in (('', 28600), ('-ahead', 31500)):
+            iceoryx = counted('iceoryx' + way, usual - 2500, 16800)
+            for more, status in ((1, 0), (1.1, 1)):
+                with self.subTest(way=way, more=more):
+                    lidard = counted('lidard' + way, more * usual, more * 12430)
+                    self.assertEqual(self.gate([lidard, iceoryx]).returncode, status)
 
     def test_what_cannot_be_counted_here_is_said_and_is_no_failure(self):
         cannot = {'skipped': 'needs a virtual machine', 'instructions_per_frame_producer': None}
