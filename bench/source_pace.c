@@ -27,7 +27,7 @@ struct source_pace {
 	/* the next slice's */
 	struct loan *loan;
 	bool lends_ahead;
-	/* it is, and was not handed out yet */
+	/* a slice is, and was not handed out yet */
 	bool due;
 };
 

@@ -104,6 +104,7 @@ static unsigned int filling_count;
 static int device_fd = -1;
 static bool device_fails;
 static bool device_runs_away;
+static bool device_rests;
 
 static int device_start(struct source *s, struct problem *problem)
 {
@@ -133,7 +134,7 @@ static int device_get_fd(struct source *s)
 
 static size_t device_wants(struct source *s)
 {
-	return filling_count < WANTED ? CHUNK_BYTES : 0;
+	return filling_count < WANTED && !device_rests ? CHUNK_BYTES : 0;
 }
 
 static void device_lend(struct source *s, struct loan *loan)
@@ -288,6 +289,18 @@ Test(sensor, starving_is_told_and_ends)
 	/* the next four stay with the reader, too: that is another second */
 	run_for(100 * NSEC_PER_MSEC);
 	cr_assert_not(sensor_is_degraded(sensor));
+	cr_assert_str_eq(sensor_get_state_name(sensor), "streaming");
+}
+
+Test(sensor, one_that_asks_for_nothing_meanwhile_starves_on)
+{
+	run_for(1150 * NSEC_PER_MSEC);
+	device_rests = true;
+	run_for(100 * NSEC_PER_MSEC);
+	cr_assert_str_eq(sensor_get_state_name(sensor), "starved");
+	device_rests = false;
+	reader_gives_back();
+	run_for(100 * NSEC_PER_MSEC);
 	cr_assert_str_eq(sensor_get_state_name(sensor), "streaming");
 }
 
