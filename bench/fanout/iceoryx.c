@@ -10,7 +10,7 @@
  * Who asks for a chunk only once its frame is due mostly gets the one published
  * last, and its lines are where they were in every cache.  A device writes before
  * anybody knows of it, so its chunk is loaned while the last one is still read
- * ("iceoryx-ahead", and lidard).
+ * ("iceoryx-ahead", and "lidard-ahead").
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@ import unittest
 ROOT = os.environ.get('LIDARD_SOURCE_ROOT', os.path.join(os.path.dirname(__file__), '..', '..'))
 # in place of what installs packages: as far as a test lets it come
 INSTALL = """#!/bin/sh
-echo "would install, umask $(umask)"
+echo "would install, umask $(umask), lists: $*"
 echo "here: $PWD; others: $(setpriv --reuid=nobody --clear-groups ls .ci 2>&1)"
 echo "recordings: $(ls ../shared/lidar "$LIDARD_TEST_DATA" 2>&1)"
 exit 1
@@ -104,11 +104,11 @@ class Folders(Check):
         self.assertIn('near', done.stdout)
         self.assertEqual(glob.glob('/run/lidard-check.*'), [])
 
-    def test_it_is_asked_for_the_same_below(self):
+    def test_below_it_runs_what_it_was_asked_for(self):
         os.chmod(self.top, 0o700)
-        done = self.check('system', 'no such suite')
-        self.assertEqual((done.returncode, done.stdout), (2, ''))
-        self.goes_on('lint')
+        for suites, lists in ((['system'], 'packages'),
+                              (['bench', 'system'], 'packages packages-bench')):
+            self.assertIn(f', lists: {lists}\n', self.check(*suites).stdout)
 
     def test_a_private_tree_below_a_private_folder_is_refused(self):
         os.chmod(self.top, 0o700)
